@@ -1,0 +1,1 @@
+"""Measurements of the closed loop and of its parts."""

@@ -1,0 +1,66 @@
+"""Many episodes in lockstep, over all cores."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench.closed_loop.brains import expert_brain, policy_brain
+from bench.closed_loop.latencies import Latencies
+from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
+from interfaces.robot_config import load_robot
+from runtime.bundle import bundle_folder, open_bundle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What to evaluate."""
+
+    robot_file: Path
+    bundle: Path | None  # instead of the robot file's
+    brain: Literal["policy", "expert"]
+    tasks: tuple[str, ...]
+    first_seed: int
+    n_seeds: int
+    time_limit_s: float
+    latencies: Latencies
+    workers: int
+
+
+def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
+    """Yield the outcome of each episode as it ends, in no order."""
+    seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.n_seeds)
+    episodes = [(task, seed) for seed in seeds for task in evaluation.tasks]
+    # Spawned, not forked: an OpenGL context does not survive a fork.
+    with multiprocessing.get_context("spawn").Pool(evaluation.workers, _start_worker, (evaluation,)) as pool:
+        yield from pool.imap_unordered(_run_episode, episodes)
+
+
+@dataclass(slots=True)
+class _Worker:
+    evaluation: Evaluation
+    lockstep: Lockstep
+    brain: Brain
+
+
+_worker: _Worker | None = None
+
+
+def _start_worker(evaluation: Evaluation) -> None:
+    global _worker  # noqa: PLW0603 - one per process of the pool
+    robot = load_robot(evaluation.robot_file)
+    lockstep = Lockstep(robot, evaluation.latencies)
+    if evaluation.brain == "expert":
+        brain = expert_brain(lockstep.world)
+    else:
+        folder = evaluation.bundle or bundle_folder(evaluation.robot_file, robot)
+        brain = policy_brain(open_bundle(folder, robot), robot.policy)
+    _worker = _Worker(evaluation=evaluation, lockstep=lockstep, brain=brain)
+
+
+def _run_episode(episode: tuple[str, int]) -> Outcome:
+    assert _worker is not None
+    return _worker.lockstep.run(_worker.brain, *episode, _worker.evaluation.time_limit_s)

@@ -1,0 +1,230 @@
+"""One episode in lockstep: the robot's own stages, driver and servo bytes, on a virtual clock.
+
+What happens when is a queue of events, in the order of their instants:
+
+    camera      each frame period: a frame is taken, and is in its slot `camera_ms` later
+    foresight   starts on a frame as it arrives, skipping frames to keep its rate; done `foresight_ms` later
+    action      at its rate: starts on the newest foresight and joint state, its chunk arrives `action_ms` later
+    command     each command period: newest chunk -> stage -> bytes on the servo bus -> joint state
+
+Nothing here sleeps or reads a clock, so an episode runs as fast as the processor goes, and the same way each time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.closed_loop.latencies import Latencies
+from drivers.feetech import FeetechArm
+from interfaces.messages import ActionChunk, Foresight, Frame, JointState
+from interfaces.robot_config import RobotConfig
+from runtime.action_pacer import ActionPacer
+from runtime.command_stage import CommandStage
+from runtime.frame_pacer import FramePacer
+from sim.camera_renderer import CameraRenderer
+from sim.lockstep_serial import LockstepSerial
+from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.world import STEP_NS, World
+
+_PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one episode."""
+
+    task: str
+    seed: int
+    success_s: float | None = None  # None: not within the time limit
+    foresight_age_ms: list[float] = field(default_factory=list[float])  # of each chunk, at its joint state
+    frame_age_ms: list[float] = field(default_factory=list[float])  # of each command that a frame stands behind
+    states: dict[str, int] = field(default_factory=dict[str, int])  # periods spent in each state of the command process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brain:
+    """Who makes the chunks (bench/closed_loop/brains.py): the policy, or the expert in its place."""
+
+    foresee: Callable[[Frame, str, int], Foresight] | None  # (frame, task, now); None for one that needs no camera
+    act: Callable[[Foresight | None, JointState, str, int], ActionChunk | None]  # (foresight, joints, task, now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exposure:
+    """A frame that was taken, and is rendered only if somebody looks at it: rendering is what costs."""
+
+    number: int
+    t_capture_ns: int
+    t_arrival_ns: int
+    physics_state: NDArray[np.float64]
+
+
+class Lockstep:
+    """A simulated robot whose loops run on a virtual clock."""
+
+    def __init__(self, robot: RobotConfig, latencies: Latencies) -> None:
+        self.world = World()
+        self.seen = World()  # posed as the world was when a frame was taken
+        self.renderer = CameraRenderer(self.seen.model)
+        self._robot, self._latencies = robot, latencies
+
+    def run(self, brain: Brain, task: str, seed: int, time_limit_s: float) -> Outcome:
+        """Return what became of the episode of this task and seed."""
+        return _Episode(self, self._robot, self._latencies, brain).run(task, seed, time_limit_s)
+
+
+class _Episode:
+    def __init__(self, lockstep: Lockstep, robot: RobotConfig, latencies: Latencies, brain: Brain) -> None:
+        self._lockstep, self._world, self._brain = lockstep, lockstep.world, brain
+        self._robot = robot
+        self._camera_ns, self._foresight_ns, self._action_ns = (
+            round(value * 1e6) for value in (latencies.camera_ms, latencies.foresight_ms, latencies.action_ms)
+        )
+        self._frame_period_ns = round(1e9 / robot.cameras[0].rate_hz)
+        self._frame_pacer = FramePacer(robot.policy.foresight_rate_hz, robot.cameras[0].rate_hz)
+        self._action_pacer = ActionPacer(robot.policy.action_rate_hz)
+        self._action_period_ns = round(1e9 / robot.policy.action_rate_hz)
+        self._events: list[tuple[int, int, Callable[[int], None]]] = []
+        self._order = itertools.count()
+        self._t_now_ns = 0
+        self._stage = CommandStage(robot)
+        self._newest: _Exposure | None = None  # arrived, and not looked at yet
+        self._foresight: Foresight | None = None
+        self._chunk: ActionChunk | None = None
+        self._t_foresight_free_ns = self._t_action_free_ns = self._t_foresight_due_ns = 0
+        self._foresight_is_fresh = False  # no chunk was made from it
+        self._turn = 0  # of the action
+
+    def run(self, task: str, seed: int, time_limit_s: float) -> Outcome:
+        world = self._world
+        world.reset(task, seed)
+        self._lockstep.seen.reset(task, seed)
+        self._outcome = Outcome(task=task, seed=seed)
+        self._servos = ServoWorld(world)
+        port = LockstepSerial(simulated_servo_bus(self._servos), lambda: self._t_now_ns)
+        self._arm = FeetechArm(self._robot.arm, port.open_port)
+        self._arm.open()
+        self._t_now_ns = port.now_ns()
+        self._joints = self._arm.hold()
+        self._t_now_ns = port.now_ns()
+        self._stage.begin(self._joints, self._t_now_ns)
+        t_start_ns = self._t_world_ns = self._t_now_ns
+        self._start_loops(np.random.default_rng((seed, 3)))
+        while self._outcome.success_s is None and self._t_now_ns - t_start_ns < time_limit_s * 1e9:
+            t_ns, _, happen = heapq.heappop(self._events)
+            self._let_pass(t_ns)
+            happen(t_ns)
+            if world.succeeded():
+                self._outcome.success_s = (self._t_now_ns - t_start_ns) * 1e-9
+        return self._outcome
+
+    def _start_loops(self, rng: np.random.Generator) -> None:
+        phases = rng.integers(_PHASES, size=2) / _PHASES
+        t_ns = self._t_now_ns
+        self._at(t_ns, self._command)
+        self._at(t_ns + int(phases[0] * self._action_period_ns), self._look_whether_to_act)
+        if self._brain.foresee is not None:
+            self._at(t_ns + int(phases[1] * self._frame_period_ns), self._take_frame)
+
+    def _at(self, t_ns: int, happen: Callable[[int], None]) -> None:
+        heapq.heappush(self._events, (t_ns, next(self._order), happen))
+
+    def _let_pass(self, t_ns: int) -> None:
+        while self._t_world_ns + STEP_NS <= t_ns:
+            self._servos.write_to(self._world)
+            self._world.step(1)
+            self._servos.read_from(self._world)
+            self._t_world_ns += STEP_NS
+        self._t_now_ns = t_ns
+
+    def _take_frame(self, t_ns: int) -> None:
+        self._at(t_ns + self._frame_period_ns, self._take_frame)
+        t_arrival_ns = t_ns + self._camera_ns
+        exposure = _Exposure(
+            number=t_ns // self._frame_period_ns,
+            t_capture_ns=t_ns,
+            t_arrival_ns=t_arrival_ns,
+            physics_state=self._world.physics_state(),
+        )
+        self._at(t_arrival_ns, lambda t_now_ns: self._arrive(exposure, t_now_ns))
+
+    def _arrive(self, exposure: _Exposure, t_now_ns: int) -> None:
+        self._newest = exposure
+        self._foresee(t_now_ns)
+
+    def _foresee(self, t_ns: int) -> None:
+        exposure = self._newest
+        if exposure is None or t_ns < self._t_foresight_free_ns or self._brain.foresee is None:
+            return
+        self._newest = None
+        if not self._frame_pacer.take(exposure.t_arrival_ns):
+            return
+        self._t_foresight_free_ns = self._t_foresight_due_ns = done_ns = t_ns + self._foresight_ns
+        foresight = self._brain.foresee(self._frame(exposure), self._outcome.task, t_ns)
+        self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
+        self._at(done_ns, self._foresee)
+
+    def _frame(self, exposure: _Exposure) -> Frame:
+        self._lockstep.seen.put_state(exposure.physics_state)
+        rgb, depth_mm = self._lockstep.renderer.render(self._lockstep.seen.data)
+        return Frame(
+            camera=self._robot.cameras[0].name,
+            number=exposure.number,
+            t_capture_ns=exposure.t_capture_ns,
+            t_arrival_ns=exposure.t_arrival_ns,
+            rgb=rgb,
+            depth_mm=depth_mm,
+        )
+
+    def _put_foresight(self, foresight: Foresight) -> None:
+        self._foresight = foresight
+        self._foresight_is_fresh = True
+        self._t_foresight_due_ns = self._frame_pacer.t_due_ns + self._foresight_ns
+        self._look_whether_to_act(foresight.t_done_ns)
+
+    def _look_whether_to_act(self, t_ns: int) -> None:
+        """Act on a new foresight at once, and otherwise when a turn is due, as runtime/action_loop.py does."""
+        if t_ns < self._t_action_free_ns:
+            return  # there is a look for when it is free
+        fresh, turn = self._foresight_is_fresh, self._turn
+        wait_ns = 0 if fresh else self._action_pacer.wait_ns(t_ns, self._t_foresight_due_ns)
+        if wait_ns > 0:
+            self._at(t_ns + wait_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
+            return
+        self._action_pacer.begin(t_ns, fresh=fresh)
+        self._act(t_ns)
+
+    def _look_again(self, turn: int, t_ns: int) -> None:
+        if turn == self._turn:  # nobody has acted meanwhile
+            self._look_whether_to_act(t_ns)
+
+    def _act(self, t_ns: int) -> None:
+        self._turn += 1
+        turn, self._foresight_is_fresh = self._turn, False
+        self._t_action_free_ns = t_ns + self._action_ns
+        self._at(self._t_action_free_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
+        chunk = self._brain.act(self._foresight, self._joints, self._outcome.task, t_ns)
+        if chunk is not None:
+            self._at(t_ns + self._action_ns, lambda _: self._put_chunk(chunk))
+
+    def _put_chunk(self, chunk: ActionChunk) -> None:
+        self._chunk = chunk
+        self._outcome.foresight_age_ms.append(chunk.foresight_age_ns * 1e-6)
+
+    def _command(self, t_ns: int) -> None:
+        self._at(t_ns + self._robot.arm.period_ns, self._command)
+        if self._chunk is not None:
+            self._stage.adopt(self._chunk, t_ns)
+            self._chunk = None
+        command = self._stage.command(self._joints, t_ns)
+        self._joints = self._arm.exchange(command.position_rad)
+        states = self._outcome.states
+        states[command.state.name] = states.get(command.state.name, 0) + 1
+        if command.frame_age_ns >= 0:
+            self._outcome.frame_age_ms.append(command.frame_age_ns * 1e-6)

@@ -1,0 +1,1 @@
+"""Programs an operator runs beside the robot; each writes one calibration record."""

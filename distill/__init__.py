@@ -1,0 +1,1 @@
+"""Training: demonstrations, and the policies cloned or distilled from them."""

@@ -1,0 +1,130 @@
+"""Records one demonstration: what the camera saw, where the joints were, and what the expert wanted, on a 10 ms grid.
+
+The arm is driven as the command process drives it: targets a tick apart, interpolated at 100 Hz, in whole servo ticks. Noise
+on the executed targets pushes it off the expert's path, while the recorded targets stay clean (DART: Laskey et al., 2017), so
+the policy sees how to come back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.camera_renderer import CameraRenderer
+from sim.expert import expert_target
+from sim.target_noise import TargetNoise
+from sim.tick import COMMAND_NS, PHYSICS_STEPS_A_COMMAND, quantised_rad
+from sim.world import Observation, World
+
+STEP_S = COMMAND_NS / 1e9  # grid of the recording, and period of the command loop
+STEPS_PER_TICK = 5  # the expert decides every 50 ms
+
+Joints = NDArray[np.float64]
+
+
+class Driver(Protocol):
+    """Somebody other than the expert who drives the first part of an episode."""
+
+    def begin(self) -> None:
+        """Forget the episode before."""
+        ...
+
+    def target(self, world: World, picture: NDArray[np.uint8], task: str) -> Joints:
+        """Return the joint targets (joint,) for one tick from now."""
+        ...
+
+
+@dataclass(slots=True)
+class Episode:
+    """A recording in the making."""
+
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list[NDArray[np.uint8]])  # (120, 120, 3)
+    picture_step: list[int] = field(default_factory=list[int])
+    joints_rad: list[Joints] = field(default_factory=list[Joints])  # each 10 ms, as the servos report them
+    target_rad: list[Joints] = field(default_factory=list[Joints])  # each 10 ms, where the expert wants the arm
+    points_m: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])  # (point, 3) each 10 ms
+    succeeded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodePlan:
+    """What to record."""
+
+    task: str
+    seed: int
+    noisy: bool
+    time_limit_s: float
+    after_success_s: float
+    picture_every: int  # grid steps
+    driver: Driver | None
+    driver_ticks: int
+
+
+class Recorder:
+    """A world with a camera, and episodes recorded in it."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.renderer = CameraRenderer(self.world.model)
+
+    def record(self, plan: EpisodePlan) -> Episode:
+        """Return the episode; recording begins where the expert takes over."""
+        world, rng = self.world, np.random.default_rng((plan.seed, 1))
+        world.reset(plan.task, plan.seed)
+        wanted = world.joint_positions_rad
+        if plan.driver is not None:
+            plan.driver.begin()
+            for _ in range(plan.driver_ticks):
+                driven = plan.driver.target(world, self.picture(), plan.task)
+                self._drive(wanted, driven)
+                wanted = driven
+        return self._demonstrate(plan, wanted, rng)
+
+    def picture(self) -> NDArray[np.uint8]:
+        """Return what the policy sees now: (120, 120, 3), the central square of the camera halved."""
+        rgb, _ = self.renderer.render_crop(self.world.data)
+        side = rgb.shape[0] // 2
+        return np.rint(rgb.reshape(side, 2, side, 2, 3).mean((1, 3))).astype(np.uint8)
+
+    def _demonstrate(self, plan: EpisodePlan, wanted: Joints, rng: np.random.Generator) -> Episode:
+        world, episode = self.world, Episode()
+        noise = TargetNoise(plan.task, rng) if plan.noisy else None
+        phase = int(rng.integers(plan.picture_every))
+        executed = wanted
+        step, stop_step = 0, round(plan.time_limit_s / STEP_S)
+        while step < stop_step:
+            target = expert_target(plan.task, self._observation(), STEP_S * STEPS_PER_TICK)
+            goal = target + noise.offset_rad(world.time_ns) if noise else target
+            for part in range(STEPS_PER_TICK):
+                if step % plan.picture_every == phase:
+                    episode.pictures.append(self.picture())
+                    episode.picture_step.append(step)
+                episode.joints_rad.append(quantised_rad(world.joint_positions_rad))
+                episode.points_m.append(self._points())
+                episode.target_rad.append(wanted + part / STEPS_PER_TICK * (target - wanted))
+                self._command(executed + (part + 1) / STEPS_PER_TICK * (goal - executed))
+                step += 1
+            wanted, executed = target, goal
+            if world.succeeded() and not episode.succeeded:
+                episode.succeeded = True
+                stop_step = min(stop_step, step + round(plan.after_success_s / STEP_S))
+        return episode
+
+    def _drive(self, start: Joints, goal: Joints) -> None:
+        for part in range(1, STEPS_PER_TICK + 1):
+            self._command(start + part / STEPS_PER_TICK * (goal - start))
+
+    def _command(self, target_rad: Joints) -> None:
+        self.world.set_targets(quantised_rad(target_rad))
+        self.world.step(PHYSICS_STEPS_A_COMMAND)
+
+    def _observation(self) -> Observation:
+        seen = self.world.state
+        return Observation(joints_rad=quantised_rad(seen.joints_rad), object_state=seen.object_state)
+
+    def _points(self) -> NDArray[np.float64]:
+        state = self.world.state.object_state
+        return np.stack([self.world.tip_position_m(), state.position_m, state.goal_m])

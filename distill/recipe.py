@@ -1,0 +1,88 @@
+"""The recipe of a training run: one TOML, strict like a robot file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from interfaces.toml_loader import load_toml, require
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecipe:
+    """How many demonstrations of one task."""
+
+    name: str
+    episodes: int
+    recovery_episodes: int  # in which the policy drives first and the expert finishes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemonstrationRecipe:
+    """How episodes are recorded."""
+
+    first_seed: int  # evaluation uses seeds below this
+    time_limit_s: float
+    after_success_s: float  # the expert goes on for so long, so that the policy learns to stay
+    picture_rate_hz: float
+    workers: int
+    tasks: tuple[TaskRecipe, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecipe:
+    """How the policy is fitted to them."""
+
+    steps: int
+    recovery_steps: int
+    batch_size: int
+    learning_rate_ratio: float
+    weight_decay_ratio: float
+    average_ratio: float  # of the exponential moving average of the weights
+    pure_noise_ratio: float  # of the samples at flow time 0, where one-step decoding starts
+    age_min_ms: float
+    age_typical_ms: float  # most ages lie below
+    age_max_ms: float
+    joint_noise_rad: float
+    joint_dropout_ratio: float
+    brightness_ratio: float
+    foreseen_weight_ratio: float
+    threads: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Check ages and ratios."""
+        ages = (self.age_min_ms, self.age_typical_ms, self.age_max_ms)
+        require(0 < ages[0] < ages[1] <= ages[2], "age_max_ms", ages, "min < typical <= max, all above 0")
+        require(0 <= self.pure_noise_ratio <= 1, "pure_noise_ratio", self.pure_noise_ratio, "0..1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One policy: its demonstrations, its training and the shape of its chunks."""
+
+    format: int
+    name: str
+    horizon: int
+    step_ms: float
+    first_ms: float
+    demonstrations: DemonstrationRecipe
+    training: TrainingRecipe
+
+    def __post_init__(self) -> None:
+        """Check the format, and that chunk times fall on the 10 ms grid that demonstrations are recorded at."""
+        require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
+        for key in ("step_ms", "first_ms"):
+            require(getattr(self, key) % 10 == 0, key, getattr(self, key), "a multiple of 10")
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Return the instructions the policy follows: the names of the tasks, in the order of its one-hot input."""
+        return tuple(task.name for task in self.demonstrations.tasks)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Return the recipe at `path`; raises ConfigError naming file, key, value and expectation."""
+    return load_toml(path, Recipe)

@@ -1,0 +1,86 @@
+"""The stages of a recipe, each kept in the run's folder, so that the same command goes on where it stopped.
+
+    demonstrations -> train -> recovery demonstrations (the policy drives, the expert takes over) -> train on -> held-out samples
+
+The folder then holds `policy.pt` and `heldout.npz`, which is what `forerun export` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill.behaviour_cloning import train
+from distill.demonstrations import Shard, plan_shards, record
+from distill.episode import EpisodePlan, Recorder
+from distill.recipe import Recipe
+from distill.samples import Samples
+from models.small_policy import SmallPolicy, load_policy, save_policy
+
+POLICY_FILE = "policy.pt"
+HELDOUT_FILE = "heldout.npz"
+_HELDOUT_SEED = 90_000  # neither trained nor evaluated on
+_HELDOUT_PER_TASK = 2
+
+Progress = Callable[[int, int, str], None]
+StartStage = Callable[[str], Progress]
+
+
+def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
+    """Run what is missing of a recipe in `folder`, and return the policy's checkpoint.
+
+    `start_stage(title)` is called once a stage and returns what reports its progress.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    episodes = folder / "episodes"
+    episodes.mkdir(exist_ok=True)
+    first, last = folder / "first.pt", folder / POLICY_FILE
+
+    expert_shards = plan_shards(recipe, episodes, recovery=False)
+    record(recipe, expert_shards, None, start_stage("demonstrations by the expert"))
+    if not first.exists():
+        samples = Samples(recipe, _written(expert_shards))
+        save_policy(train(recipe, samples, folder, None, start_stage("training")), first)
+
+    recovery_shards = plan_shards(recipe, episodes, recovery=True)
+    record(recipe, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over"))
+    if not last.exists():
+        samples = Samples(recipe, _written(expert_shards + recovery_shards))
+        start = load_policy(first).train()
+        save_policy(train(recipe, samples, folder, start, start_stage("training with recovery")), last)
+
+    if not (folder / HELDOUT_FILE).exists():
+        record_heldout(load_policy(last), folder / HELDOUT_FILE)
+    return last
+
+
+def record_heldout(policy: SmallPolicy, path: Path) -> None:
+    """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
+    recorder, config = Recorder(), policy.config
+    rng = np.random.default_rng(_HELDOUT_SEED)
+    rows: dict[str, list[NDArray[Any] | np.float32]] = {
+        name: [] for name in (config.camera, "instruction", "joints", "foresight_age", "noise")
+    }
+    for index, task in enumerate(config.instructions):
+        for number in range(_HELDOUT_PER_TASK):
+            plan = EpisodePlan(
+                task=task, seed=_HELDOUT_SEED + number, noisy=True, time_limit_s=0.5 + number, after_success_s=0.0,
+                picture_every=10, driver=None, driver_ticks=0,
+            )  # fmt: skip
+            recorder.record(plan)
+            rows[config.camera].append(recorder.renderer.render(recorder.world.data)[0])
+            rows["instruction"].append(np.eye(config.n_instructions, dtype=np.float32)[index])
+            rows["joints"].append(recorder.world.joint_positions_rad.astype(np.float32))
+            rows["foresight_age"].append(np.float32(rng.uniform(0.02, 0.2)))
+            rows["noise"].append(rng.normal(size=(config.horizon, config.n_joints)).astype(np.float32))
+    half = path.with_suffix(".half.npz")
+    np.savez_compressed(half, allow_pickle=False, **{name: np.stack(values) for name, values in rows.items()})
+    half.replace(path)
+
+
+def _written(shards: list[Shard]) -> list[Path]:
+    return [shard.path for shard in shards if shard.path.exists()]

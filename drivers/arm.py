@@ -1,0 +1,42 @@
+"""What an arm is to the runtime: joints in radians, one exchange a command period. Drivers know nothing of policies."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from interfaces.messages import JointState, JointVector
+
+
+class Arm(Protocol):
+    """An arm on a bus; joints in the order of the robot file.
+
+    Every call raises DeviceLostError when the bus is gone, BusTimeoutError when motors stay silent, and DeviceError when a
+    motor reports an error. After a failed call the arm may be called again: one lost packet is not the end.
+    """
+
+    def open(self) -> JointState:
+        """Open the bus, find every motor, write the limits of the robot file into them, and return the measured joints.
+
+        Moves nothing, and leaves torque as it was.
+        """
+        ...
+
+    def hold(self) -> JointState:
+        """Enable torque where it is off, with the measured pose as the target, and return that pose: nothing moves."""
+        ...
+
+    def exchange(self, position_rad: JointVector) -> JointState:
+        """Send the targets and return the measured joints: the one bus cycle of a command period."""
+        ...
+
+    def read(self) -> JointState:
+        """Return the measured joints without sending anything."""
+        ...
+
+    def release(self) -> None:
+        """Disable torque."""
+        ...
+
+    def close(self) -> None:
+        """Close the bus; torque stays as it is."""
+        ...

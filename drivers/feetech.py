@@ -1,0 +1,199 @@
+"""An arm of Feetech STS3215 servos on one serial bus, in radians.
+
+What is written into the servos at `open`, and why, stands in feetech_setup.py; the robot file's `home_ticks` and `direction`
+are applied here. One `exchange` is one sync write of the goals and one sync read of the feedback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from drivers import feetech_protocol as protocol
+from drivers import feetech_registers as registers
+from drivers.feetech_bus import FeetechBus, check_kept
+from drivers.feetech_protocol import ServoFault
+from drivers.feetech_registers import MODEL_STS3215, RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
+from drivers.feetech_setup import ServoFrame, prepare_servo
+from drivers.serial_port import PortOpener, SerialPort
+from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
+from interfaces.messages import JointState, JointVector
+from interfaces.robot_config import ArmConfig
+
+BUDGET_RATIO = 0.7  # of the command period: an exchange has failed when it takes longer
+TORQUE_LOOK_CYCLES = 5  # one servo is asked every so many; an answer takes 0.3 ms
+SETUP_BUDGET_NS = 200_000_000  # before the arm moves nobody is in a hurry
+
+
+class FeetechArm:
+    """The servos of one robot file, as the Arm of drivers/arm.py."""
+
+    def __init__(self, config: ArmConfig, open_port: PortOpener = SerialPort) -> None:
+        """Remember the arm; `open_port` makes the port, so that a simulation can put its own in place."""
+        self._config = config
+        self._open_port = open_port
+        self._ids = [joint.servo_id for joint in config.joints]
+        self._names = {joint.servo_id: joint.name for joint in config.joints}
+        self._direction = config.vector("direction")
+        self._budget_ns = round(BUDGET_RATIO * config.period_ns)
+        self._bus: FeetechBus | None = None
+        self._frames: list[ServoFrame] = []
+        self._home_ticks = np.zeros(len(self._ids))
+        self._velocity_rad_s = np.zeros(len(self._ids))  # worth of one count, signed
+        self._holding = False
+        self._cycles = 0
+        self._limp: str | None = None  # which servo let go
+        self._write_goals = _goal_writer(self._ids)
+
+    def open(self) -> JointState:
+        """Open the bus, find every servo, write its settings, and return the measured joints."""
+        self.close()
+        path, baud_hz = self._config.port, self._config.baud_hz
+        bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names)
+        try:
+            self._find_servos(bus)
+            self._frames = [prepare_servo(bus, joint) for joint in self._config.joints]
+            self._home_ticks = np.array([frame.home_ticks for frame in self._frames], np.float64)
+            counts = np.array([frame.velocity_ticks_s for frame in self._frames], np.float64)
+            self._velocity_rad_s = self._direction * counts * RAD_PER_TICK
+            self._bus = bus
+            return self._cycle(b"", SETUP_BUDGET_NS, forgiven=ServoFault.OVERLOAD)
+        except ForerunError:
+            self._bus = None
+            bus.close()
+            raise
+
+    def hold(self) -> JointState:
+        """Make the measured pose the goal, then enable torque, and return that pose.
+
+        An overload that is over ends here: the servo is asked to be where it is, and told anew to hold.
+        """
+        bus = self._opened()
+        state = self._cycle(b"", SETUP_BUDGET_NS, forgiven=ServoFault.OVERLOAD)
+        ticks = self._to_ticks(state.position_rad)
+        for servo_id, frame, goal in zip(self._ids, self._frames, ticks.tolist(), strict=True):
+            if not frame.position_min_ticks <= goal <= frame.position_max_ticks:
+                raise DeviceError(
+                    f"{bus.name(servo_id)} stands at {goal} ticks, outside its own limits"
+                    f" {frame.position_min_ticks}..{frame.position_max_ticks}: it would jump; move it inside by hand"
+                )
+        bus.tell(self._write_goals(ticks))
+        for servo_id in self._ids:
+            bus.write(servo_id, registers.TORQUE_ENABLE, 1)
+            check_kept(bus, servo_id, registers.TORQUE_ENABLE, 1)
+        self._cycle(b"", SETUP_BUDGET_NS)  # raises what is wrong all the same
+        self._holding, self._limp = True, None
+        return state
+
+    def exchange(self, position_rad: JointVector) -> JointState:
+        """Send the targets, (joint,) rad, and return the measured joints; raises RefusedError before `hold`.
+
+        A servo whose power was cut for a moment answers again, and hangs limp: DeviceError, until `hold`.
+        """
+        if not self._holding:
+            raise RefusedError(f"{self._config.port}: targets before hold(); the servos could jump to them")
+        if position_rad.shape != self._direction.shape or not np.isfinite(position_rad).all():
+            raise RefusedError(f"{self._config.port}: targets {position_rad} are not {len(self._ids)} finite numbers")
+        state = self._cycle(self._write_goals(self._to_ticks(position_rad)), self._budget_ns)
+        self._look_at_torque()
+        return state
+
+    def read(self) -> JointState:
+        """Return the measured joints."""
+        return self._cycle(b"", self._budget_ns)
+
+    def release(self) -> None:
+        """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
+        bus = self._opened()
+        self._holding = False
+        silent = [bus.name(servo_id) for servo_id in self._ids if not _disable_torque(bus, servo_id)]
+        if silent:
+            raise BusTimeoutError(f"{', '.join(silent)}: torque could not be disabled, no answer")
+
+    def close(self) -> None:
+        """Close the bus; torque stays as it is."""
+        bus, self._bus, self._holding = self._bus, None, False
+        if bus is not None:
+            bus.close()
+
+    def _find_servos(self, bus: FeetechBus) -> None:
+        models = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
+        silent = [bus.name(servo_id) for servo_id, model in models.items() if model is None]
+        if silent:
+            raise BusTimeoutError(
+                f"{', '.join(silent)}: no answer at {self._config.baud_hz} baud;"
+                f" {len(models) - len(silent)} of {len(models)} servos answer"
+            )
+        for servo_id, model in models.items():
+            if model != MODEL_STS3215:
+                raise DeviceError(f"{bus.name(servo_id)} is model {model}; expected {MODEL_STS3215}, STS3215")
+
+    def _look_at_torque(self) -> None:
+        """Ask one servo after the other, now and then, whether it still holds; raises DeviceError naming one that does not."""
+        self._cycles += 1
+        if self._limp is None and self._cycles % TORQUE_LOOK_CYCLES == 0:
+            bus = self._opened()
+            servo_id = self._ids[self._cycles // TORQUE_LOOK_CYCLES % len(self._ids)]
+            if bus.peek(servo_id, registers.TORQUE_ENABLE) == 0:
+                self._limp = f"{bus.name(servo_id)} hangs limp, its torque is off: was its power cut?"
+        if self._limp is not None:
+            raise DeviceError(self._limp)
+
+    def _opened(self) -> FeetechBus:
+        if self._bus is None:
+            raise DeviceLostError(f"{self._config.port} is not open")
+        return self._bus
+
+    def _to_ticks(self, position_rad: JointVector) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
+        ticks = np.rint(self._home_ticks + self._direction * position_rad / RAD_PER_TICK)
+        return np.clip(ticks, 0, TICKS_MAX).astype(np.uint16)
+
+    def _cycle(self, orders: bytes, budget_ns: int, forgiven: int = 0) -> JointState:
+        bus = self._opened()
+        frames, t_measured_ns = bus.cycle(orders, budget_ns)
+        if (frames["error"] & ~np.uint8(forgiven)).any():
+            raise DeviceError(_describe_faults(bus, frames))
+        position_ticks = from_sign_magnitude(frames["position"], 15)
+        return JointState(
+            t_measured_ns=t_measured_ns,
+            position_rad=self._direction * (position_ticks - self._home_ticks) * RAD_PER_TICK,
+            velocity_rad_s=self._velocity_rad_s * from_sign_magnitude(frames["velocity"], 15),
+            effort_ratio=self._direction * registers.RATIO_PER_COUNT * from_sign_magnitude(frames["load"], 10),
+            voltage_v=registers.VOLT_PER_COUNT * frames["voltage"],
+            temperature_degc=frames["temperature"].astype(np.float64),
+        )
+
+
+def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:
+    """Return whether the servo said that it did."""
+    try:
+        bus.write(servo_id, registers.TORQUE_ENABLE, 0)
+    except BusTimeoutError:
+        return False
+    return True
+
+
+def _describe_faults(bus: FeetechBus, frames: np.ndarray[tuple[int], np.dtype[np.void]]) -> str:
+    faults: list[str] = []
+    for frame in frames[frames["error"] != 0]:
+        load = float(from_sign_magnitude(frame["load"], 10)) * registers.RATIO_PER_COUNT
+        faults.append(
+            f"{bus.name(int(frame['servo_id']))} reports {protocol.fault_names(int(frame['error']))}"
+            f" (load {load:.0%}, {int(frame['voltage']) * registers.VOLT_PER_COUNT:.1f} V, {int(frame['temperature'])} degC)"
+        )
+    return "; ".join(faults)
+
+
+def _goal_writer(servo_ids: list[int]) -> Callable[[np.ndarray[tuple[int], np.dtype[np.uint16]]], bytes]:
+    """Return a function from goals, (servo,) ticks, to the sync write that sends them, made once and filled in place."""
+    empty = dict.fromkeys(servo_ids, bytes(registers.GOAL_POSITION.size))
+    packet = np.frombuffer(bytearray(protocol.sync_write(registers.GOAL_POSITION.address, empty)), np.uint8)
+    goals = packet[7:-1].reshape(len(servo_ids), -1)[:, 1:]
+
+    def write_goals(ticks: np.ndarray[tuple[int], np.dtype[np.uint16]]) -> bytes:
+        goals[:] = ticks.astype("<u2").view(np.uint8).reshape(goals.shape)
+        packet[-1] = ~int(packet[2:-1].sum()) & 0xFF
+        return packet.tobytes()
+
+    return write_goals

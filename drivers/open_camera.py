@@ -1,0 +1,19 @@
+"""From the robot file to the camera driver it names, imported only when it is asked for."""
+
+from __future__ import annotations
+
+from drivers.camera import Camera
+from interfaces.errors import RefusedError
+from interfaces.robot_config import CameraConfig
+
+
+def open_camera(config: CameraConfig) -> Camera:
+    """Return the camera that `config.driver` names, not yet opened; raises RefusedError for a simulated one."""
+    if config.driver == "simulated":
+        raise RefusedError(
+            f"camera {config.name}: a simulated camera lives in sim/, which the robot's programs never import; "
+            "`forerun policy` puts it in"
+        )
+    from drivers.realsense import RealSenseCamera
+
+    return RealSenseCamera(config)

@@ -1,0 +1,62 @@
+"""The `forerun` command: one sub-command a file, imported only when it is called, so that help is instant and a robot needs no torch."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from interfaces.errors import ForerunError
+
+# name -> what it is for; `forerun/<name>.py` has add_arguments(parser) and run(arguments) -> exit status
+COMMANDS = {
+    "demo": "run the closed loop on the simulated robot in real time, and show what happened",
+    "eval": "measure success over many seeds, in lockstep on a virtual clock, on all cores",
+    "run": "run a robot: policy, command process and recorder, with one line that shows how they are",
+    "estop": "stop a running robot at once",
+    "clear": "clear a fault or an emergency stop of a running robot",
+    "doctor": "say whether this machine is fit to move a robot in time, and what to do where it is not",
+    "policy": "the policy process: camera and inference of one robot",
+    "command": "the command process: the bus of one robot",
+    "world": "the simulated robot: physics, servo bus and camera",
+    "record": "the recorder process: writes the flight record of one robot, and shows it live on request",
+    "replay": "decide again what a flight record says was decided, and compare command by command",
+    "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
+    "distill": "train a policy by a recipe",
+    "export": "turn a trained policy into a bundle",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one sub-command; return its exit status: 0 good, 1 failed, 2 refused what it was given, 130 interrupted."""
+    arguments = sys.argv[1:] if argv is None else argv
+    name = arguments[0] if arguments else "--help"
+    if name not in COMMANDS:
+        return _help(name)
+    command = importlib.import_module(f"forerun.{name}")
+    parser = argparse.ArgumentParser(
+        prog=f"forerun {name}", description=command.__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    command.add_arguments(parser)
+    try:
+        return int(command.run(parser.parse_args(arguments[1:])))
+    except ForerunError as error:
+        print(f"forerun {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nforerun {name}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _help(name: str) -> int:
+    asked = name in {"-h", "--help", "help"}
+    lines = ["usage: forerun COMMAND [options]      forerun COMMAND --help tells more", ""]
+    lines += [f"  {command:<9}{purpose}" for command, purpose in COMMANDS.items()]
+    if not asked:
+        lines = [f"forerun: there is no command {name!r}", "", *lines]
+    print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
+    return 0 if asked else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""What the sub-commands take when they are told nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SIMULATED_ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"
+TASKS = ("reach", "push", "press", "lift")

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Sets forerun up on this machine, and runs it. Says what it does; does only what is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly DEMO_EXTRAS=robot,sim
+readonly TEST_EXTRAS=robot,sim,report,export,distill,dev
+readonly ROBOT_EXTRAS=robot,test # the robot's own side: what a Jetson installs, and a test runner
+
+# librealsense needs libusb and libudev; MuJoCo draws through EGL, on the GPU or on Mesa's software renderer.
+readonly DEMO_PACKAGES=(libusb-1.0-0 libudev1 libegl1 libgl1-mesa-dri libgles2 libopengl0)
+readonly TEST_PACKAGES=("${DEMO_PACKAGES[@]}" shellcheck)
+
+usage() {
+  cat <<'HELP'
+Usage: ./install.sh demo [options of "forerun demo"]
+       ./install.sh test
+
+demo   Sets everything up, then lets the trained policy move the simulated robot and shows what happened.
+test   Sets everything up, then runs formatting, lint, types, import rules and all tests,
+       and the robot's own tests also under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found.
+
+Needs Python 3.10 to 3.13. Python packages go into .venv* in this folder and nowhere else.
+Debian packages that are missing are installed when run as root, and named otherwise.
+HELP
+}
+
+step=
+say() {
+  step=$*
+  printf '\n[%4d s] %s\n' "$SECONDS" "$step"
+}
+
+stop() {
+  step=
+  printf '\ninstall.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+name_failure() { # on the way out, unless it has been said
+  (($? == 0)) || [[ -z $step ]] || printf '\ninstall.sh: failed: %s\n' "$step" >&2
+}
+trap name_failure EXIT
+
+# --- Debian packages
+
+missing_packages() { # of those named
+  local package
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s ' "$package"
+  done
+}
+
+install_packages() { # those named, if they are missing
+  local missing
+  if ! command -v dpkg-query >/dev/null; then
+    say "This is no Debian or Ubuntu: please see to it that the equivalents of these are installed: $*"
+    return
+  fi
+  read -ra missing <<<"$(missing_packages "$@")"
+  ((${#missing[@]})) || return 0
+  ((EUID == 0)) || stop "please install first: apt-get install ${missing[*]}"
+  say "Debian packages: ${missing[*]}"
+  # Lists may be absent (container images) or old (a package has moved): fetch them, and ask nothing.
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# --- Python
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
+
+can_make_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null; }
+
+find_python() { # of one of these versions, in this order; prints its path. Version managers' stubs that do not run are passed over.
+  local version candidate
+  for version in "$@"; do
+    for candidate in "python$version" python3 "${HOME-}/.pyenv/versions/$version".*/bin/python; do
+      candidate=$(command -v "$candidate") || continue
+      [[ $(version_of "$candidate") == "$version" ]] && can_make_venv "$candidate" && echo "$candidate" && return
+    done
+  done
+  return 1
+}
+
+stamp_for() { # python, extras: what a complete environment of this kind says about itself
+  { "$1" -VV && echo "$PWD $2" && cat constraints.txt && sed '/^\[tool\.ruff\]/,$d' pyproject.toml; } | sha256sum
+}
+
+make_venv() { # folder, python, extras
+  local venv=$1 python=$2 extras=$3 wanted
+  wanted=$(stamp_for "$python" "$extras")
+  # An environment is complete when it carries the stamp, which is written last. The tests' one serves the demo, too.
+  case $(cat "$venv/complete" 2>/dev/null) in
+    "$wanted") return ;;
+    "$(stamp_for "$python" "$TEST_EXTRAS")") [[ $extras == "$DEMO_EXTRAS" ]] && return ;;
+  esac
+  say "Python packages [$extras] into $venv, with $("$python" -V) (minutes, the first time)"
+  # Additions to a complete environment of the same Python are made in place; anything half made is made anew.
+  [[ -e $venv/complete && $("$venv/bin/python" -VV) == "$("$python" -VV)" ]] || rm -rf "$venv"
+  rm -f "$venv/complete"
+  [[ -e $venv ]] || "$python" -m venv "$venv"
+  "$venv/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e ".[$extras]" |
+    sed -un '/[0-9] [kM]B)$/p; /^Installing collected/{s/:.*/ .../;p}'
+  echo "$wanted" >"$venv/complete"
+}
+
+make_main_venv() { # extras
+  local python
+  if ! python=$(find_python 3.11 3.12 3.13 3.10); then
+    install_packages python3 python3-venv
+    python=$(find_python 3.11 3.12 3.13 3.10) || stop "please install Python 3.10 to 3.13, with venv"
+  fi
+  make_venv .venv "$python" "$1"
+}
+
+# --- the two commands
+
+demo() {
+  install_packages "${DEMO_PACKAGES[@]}"
+  make_main_venv "$DEMO_EXTRAS"
+  say "forerun demo $*"
+  exec .venv/bin/forerun demo "$@"
+}
+
+failed=()
+check() { # name, command: all checks run, and those that failed are named at the end
+  local name=$1
+  shift
+  say "$name"
+  "$@" || failed+=("$name")
+}
+
+robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but what the robot installs
+  local version python room rooms=()
+  for room in interfaces drivers runtime calibration; do
+    [[ ! -d tests/$room ]] || rooms+=("tests/$room")
+  done
+  for version in 3.10 3.12; do
+    if ! python=$(find_python "$version"); then
+      say "No Python $version here: the robot's side is not tested under it"
+      continue
+    fi
+    make_venv ".venv-$version" "$python" "$ROBOT_EXTRAS"
+    check "Robot-side tests, Python $version" ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}"
+  done
+}
+
+run_tests() {
+  install_packages "${TEST_PACKAGES[@]}"
+  make_main_venv "$TEST_EXTRAS"
+  local bin=.venv/bin
+  check "Formatting" "$bin/ruff" format --check --quiet .
+  check "Lint" "$bin/ruff" check --quiet .
+  check "Types" "$bin/pyright" --warnings
+  check "Import rules" "$bin/lint-imports" --no-logo
+  check "Shell scripts" shellcheck install.sh .ci/run
+  check "All tests" "$bin/python" -m pytest -q --durations=10
+  robot_side_tests
+  ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
+  say "All checks passed"
+}
+
+case ${1-} in
+  demo) demo "${@:2}" ;;
+  test) run_tests ;;
+  -h | --help | help) usage ;;
+  *)
+    usage >&2
+    exit 2
+    ;;
+esac

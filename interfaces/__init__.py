@@ -1,0 +1,1 @@
+"""What every room may import: messages, configuration, manifests and errors; imports nothing of ours."""

@@ -1,0 +1,55 @@
+"""The errors of forerun.
+
+ForerunError
+├── ConfigError        a robot file, manifest or record says something that cannot be (exit status 2)
+├── BundleError        a bundle is corrupt, foreign to the robot, or fails its parity check (exit status 2)
+├── DeviceError        a device answers wrongly or not at all
+│   ├── DeviceLostError    it is gone: unplugged, closed, powered off
+│   └── BusTimeoutError    it did not answer in time; one such is not a fault, a row of them is
+├── ProtocolError      bytes that are not what the protocol says (bad checksum, wrong length)
+└── RefusedError       something is asked that is not safe or not possible now, and so is not done
+
+Raised narrowly, naming the device, the value and the limit; caught only where the reaction is decided.
+"""
+
+from __future__ import annotations
+
+
+class ForerunError(Exception):
+    """Base of every error that forerun raises on purpose."""
+
+
+class ConfigError(ForerunError):
+    """A file says something that cannot be: names file, key, value and what was expected."""
+
+    def __init__(self, file: str, key: str, value: object, expected: str) -> None:
+        shown = "is missing" if value is None else f"is {value!r}"
+        super().__init__(f"{file}: {key} {shown}; expected {expected}")
+        self.file = file
+        self.key = key
+        self.value = value
+        self.expected = expected
+
+
+class BundleError(ForerunError):
+    """A bundle is corrupt, does not belong to this robot, or does not reproduce its own reference outputs."""
+
+
+class DeviceError(ForerunError):
+    """A device answered wrongly or not at all."""
+
+
+class DeviceLostError(DeviceError):
+    """The device is gone: unplugged, closed or powered off."""
+
+
+class BusTimeoutError(DeviceError):
+    """A device on a bus did not answer in time."""
+
+
+class ProtocolError(ForerunError):
+    """Bytes that break the wire format: bad checksum, wrong length, impossible field."""
+
+
+class RefusedError(ForerunError):
+    """Something was asked for that is unsafe or impossible now, and was not done."""

@@ -1,0 +1,1 @@
+"""Network definitions in torch, one file per policy family."""

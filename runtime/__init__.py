@@ -1,0 +1,1 @@
+"""The program on the robot: the policy process and the command process."""

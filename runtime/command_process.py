@@ -1,0 +1,98 @@
+"""The command process: owns the bus, and is the one that may move the robot.
+
+python -I -m runtime.command_process robots/simulated.toml --log commands.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from drivers.open_devices import open_arm
+from interfaces.errors import ConfigError, RefusedError
+from interfaces.robot_config import RobotConfig, load_robot
+from runtime.command_log import CommandLog
+from runtime.command_loop import CommandLoop, say
+from runtime.cycle_feed import CycleFeed
+from runtime.dry_arm import DryArm
+from runtime.flight.feed import FlightFeed
+from runtime.guarded_arm import GuardedArm
+from runtime.link import CommandListener
+from runtime.realtime import enter_realtime
+
+_LOG_S = 1200.0  # the log keeps the last so many seconds
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status: 2 for an impossible robot file, 1 where it may not run."""
+    arguments = _parse(argv)
+    try:
+        config = load_robot(arguments.robot)
+        log = _log_for(config) if arguments.log else None
+        loop = _open_loop(config, log, arguments)
+    except (ConfigError, RefusedError) as error:
+        say(f"refused: {error}" if isinstance(error, RefusedError) else str(error))
+        return 2 if isinstance(error, ConfigError) else 1
+    try:
+        _enter_realtime(config, loop)
+        loop.run()
+    except RefusedError as error:
+        loop.say(f"refused: {error}")
+        return 1
+    finally:
+        loop.close()
+        saved = _saved(log, arguments.log)
+    return 0 if saved else 1
+
+
+def _open_loop(config: RobotConfig, log: CommandLog | None, arguments: argparse.Namespace) -> CommandLoop:
+    arm = open_arm(config.arm)
+    guarded = GuardedArm(DryArm(arm) if arguments.dry_run else arm, config.runtime.bus_error_budget)
+    listener = CommandListener(Path(config.runtime.command_socket), arguments.listen_fd)
+    feed = CycleFeed(FlightFeed(Path(config.record.socket)), len(config.arm.joints))
+    return CommandLoop(config, guarded, listener, feed, log)
+
+
+def _saved(log: CommandLog | None, path: Path | None) -> bool:
+    """Save the log, where there is one; a full disk must not look like a crash of the robot."""
+    if log is None or path is None:
+        return True
+    try:
+        log.save(path)
+    except OSError as error:
+        say(f"the log is not saved: {path}: {error.strerror}")
+        return False
+    return True
+
+
+def _enter_realtime(config: RobotConfig, loop: CommandLoop) -> None:
+    report = enter_realtime(config.runtime)
+    if config.runtime.realtime == "preferred":
+        for lack in report.missing:
+            loop.say(f"without real time: {lack}", logging.WARNING)
+    loop.say(f"{config.name}: {config.arm.rate_hz:g} Hz, {report.line()}")
+
+
+def _log_for(config: RobotConfig) -> CommandLog:
+    capacity = round(_LOG_S * config.arm.rate_hz)
+    return CommandLog(n_joints=len(config.arm.joints), period_ns=config.arm.period_ns, capacity=capacity)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="runtime.command_process", description="Hold the arm, and follow the policy's chunks."
+    )
+    parser.add_argument("robot", type=Path, help="the robot file")
+    parser.add_argument("--log", type=Path, metavar="FILE.npz", help="write a record of every period there at the end")
+    parser.add_argument("--dry-run", action="store_true", help="measure the arm, and tell the motors nothing")
+    parser.add_argument(
+        "--listen-fd", type=int, help="a listening socket to take over; 3 under systemd socket activation"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

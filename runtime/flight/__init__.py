@@ -1,0 +1,1 @@
+"""The flight record: fed by the processes, written by the recorder, read back, replayed."""

@@ -1,0 +1,82 @@
+"""The recorder process: writes the flight record of one robot, and shows it live on request. It may die without effect.
+
+python -I -m runtime.flight.recorder_process robots/simulated.toml --live
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from interfaces.errors import ConfigError, RefusedError
+from interfaces.robot_config import load_robot
+from runtime.flight.recorder import Recorder
+
+_log = logging.getLogger(__name__)
+LIVE_PORT = 8765  # where Foxglove and Lichtblick look first
+_STEP_S = 0.01  # below any camera's period
+_NICENESS = 5  # on a busy machine the robot goes first
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit status: 2 for an impossible robot file, 1 where it may not run or failed."""
+    arguments = _parse(argv)
+    logging.basicConfig(level=logging.INFO, format="recorder: %(message)s")
+    logging.getLogger("foxglove").setLevel(logging.WARNING)
+    told_to_stop = _listen_to_signals()
+    try:
+        recorder = _open(arguments)
+    except (ConfigError, RefusedError) as error:
+        _log.error("%s", error)
+        return 2 if isinstance(error, ConfigError) else 1
+    os.nice(_NICENESS)
+    while recorder.alive and not told_to_stop:
+        recorder.step(time.monotonic_ns())
+        time.sleep(_STEP_S)
+    recorder.close(time.monotonic_ns())
+    return 0 if told_to_stop else 1
+
+
+def _open(arguments: argparse.Namespace) -> Recorder:
+    robot = load_robot(arguments.robot)
+    text = arguments.robot.read_text(encoding="utf-8")
+    offset_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
+    folder = arguments.folder or Path(robot.record.folder)
+    recorder = Recorder(robot, text, folder, offset_ns)
+    _log.info("%s: writes to %s, at most %g MB", robot.name, folder, robot.record.size_max_mb)
+    if arguments.live is not None:
+        _log.info("live at ws://127.0.0.1:%d", recorder.serve_live(arguments.live))
+    return recorder
+
+
+def _listen_to_signals() -> list[int]:
+    """Return a list that is not empty once somebody asked for the end: a handler may do no more than note it."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _frame: asked.append(number))
+    return asked
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="runtime.flight.recorder_process", description="Write the flight record.")
+    parser.add_argument("robot", type=Path, help="the robot file")
+    parser.add_argument(
+        "--live",
+        type=int,
+        nargs="?",
+        const=LIVE_PORT,
+        metavar="PORT",
+        help=f"show it to Foxglove or Lichtblick on this machine; default port {LIVE_PORT}, 0 takes a free one",
+    )
+    parser.add_argument("--folder", type=Path, help="write there instead of the robot file's folder")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

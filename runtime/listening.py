@@ -1,0 +1,42 @@
+"""Listening on a socket file: one process at a time, and what a dead one left behind is replaced."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from interfaces.errors import RefusedError
+
+
+def claim(path: Path, who: str) -> int:
+    """Claim `path` for as long as this process lives, and return the lock's descriptor; asking whoever listens there would disturb it.
+
+    Raises RefusedError where another process, `who` in words, has it.
+    """
+    fd = -1
+    try:
+        fd = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(fd)
+        raise RefusedError(f"cannot listen at {path}: another {who} does") from error
+    except OSError as error:
+        raise RefusedError(f"cannot listen at {path}: {error.strerror}") from error
+    return fd
+
+
+def listen(path: Path) -> socket.socket:
+    """Return a socket that listens at `path`, which was claimed; raises RefusedError where that cannot be."""
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        if path.is_socket():  # left over by a process that died: we have the lock
+            path.unlink()
+        listening.bind(str(path))
+        path.chmod(0o660)
+        listening.listen(4)
+    except OSError as error:
+        listening.close()
+        raise RefusedError(f"cannot listen at {path}: {error.strerror or error}") from error
+    return listening

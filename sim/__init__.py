@@ -1,0 +1,1 @@
+"""The simulated robot: a MuJoCo world behind a software RealSense and servos that speak bytes."""

@@ -1,0 +1,94 @@
+"""The camera in front of the table: colour and depth of one instant from one rendering pass."""
+
+import weakref
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.mujoco_headless import mujoco
+from sim.scene import CAMERA_FOV_Y_DEG, CAMERA_NAME
+
+WIDTH_PX, HEIGHT_PX = 424, 240
+CROP_PX = 240  # policies see the central square
+
+# Pinhole of the simulated camera; pixel centres are at whole numbers, as in librealsense.
+FOCAL_PX = HEIGHT_PX / 2 / float(np.tan(np.radians(CAMERA_FOV_Y_DEG) / 2))
+CENTRE_X_PX, CENTRE_Y_PX = (WIDTH_PX - 1) / 2, (HEIGHT_PX - 1) / 2
+
+Rgb = NDArray[np.uint8]  # (row, column, 3)
+DepthMm = NDArray[np.uint16]  # (row, column), 0 = no depth
+
+
+class CameraRenderer:
+    """Renders the front camera; belongs to the thread that makes it, as its OpenGL context does."""
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
+        self._gl = mujoco.GLContext(WIDTH_PX, HEIGHT_PX)
+        self._gl.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)
+        mujoco.mjr_resizeOffscreen(WIDTH_PX, HEIGHT_PX, self._context)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        # Also at exit, while the interpreter still stands: PyOpenGL complains about a context that it outlives.
+        self._free = weakref.finalize(self, _free, self._context, self._gl)
+        self._scene = mujoco.MjvScene(model, maxgeom=200)
+        for flag in (
+            mujoco.mjtRndFlag.mjRND_SHADOW,
+            mujoco.mjtRndFlag.mjRND_REFLECTION,
+            mujoco.mjtRndFlag.mjRND_SKYBOX,
+        ):
+            self._scene.flags[flag] = False
+        self._options = mujoco.MjvOption()
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._camera.fixedcamid = model.camera(CAMERA_NAME).id
+
+    def render(self, data: mujoco.MjData) -> tuple[Rgb, DepthMm]:
+        """Colour (240, 424, 3) and depth (240, 424) in mm along the optical axis; 0 beyond the far plane."""
+        return self._render(data, WIDTH_PX)
+
+    def render_crop(self, data: mujoco.MjData) -> tuple[Rgb, DepthMm]:
+        """Colour (240, 240, 3) and depth (240, 240): the central square of `render`."""
+        return self._render(data, CROP_PX)
+
+    def close(self) -> None:
+        """Frees the OpenGL context."""
+        self._free()
+
+    def _render(self, data: mujoco.MjData, width_px: int) -> tuple[Rgb, DepthMm]:
+        self._gl.make_current()
+        mujoco.mjv_updateScene(
+            self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
+        )
+        rect = mujoco.MjrRect(0, 0, width_px, HEIGHT_PX)
+        rgb = np.empty((HEIGHT_PX, width_px, 3), np.uint8)
+        z_buffer = np.empty((HEIGHT_PX, width_px), np.float32)
+        mujoco.mjr_render(rect, self._scene, self._context)
+        mujoco.mjr_readPixels(rgb, z_buffer, rect, self._context)
+        # OpenGL's first row is the lowest.
+        return np.ascontiguousarray(rgb[::-1]), self._depth_mm(z_buffer[::-1])
+
+    def _depth_mm(self, z_buffer: NDArray[np.float32]) -> DepthMm:
+        """Undoes the reversed-z projection (1 at the near plane, 0 at the far one)."""
+        extent_m = self._model.stat.extent
+        near_m, far_m = self._model.vis.map.znear * extent_m, self._model.vis.map.zfar * extent_m
+        depth_m = near_m * far_m / (near_m + z_buffer * (far_m - near_m))
+        depth_mm = np.rint(depth_m * np.float32(1000.0))
+        depth_mm[z_buffer <= 0.0] = 0.0
+        return depth_mm.astype(np.uint16)
+
+
+def _free(context: mujoco.MjrContext, gl: mujoco.GLContext) -> None:
+    gl.make_current()  # or it would free the objects of whichever renderer drew last: they have the same numbers
+    context.free()
+    gl.free()
+
+
+def project(model: mujoco.MjModel, data: mujoco.MjData, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pixels (k, 2) as (column, row) in the full 424x240 image of points (k, 3) in the base frame."""
+    camera_id = model.camera(CAMERA_NAME).id
+    in_camera_m = (points_m - data.cam_xpos[camera_id]) @ data.cam_xmat[camera_id].reshape(3, 3)
+    ahead_m = -in_camera_m[:, 2:]  # MuJoCo's cameras look along -z, y up
+    offset_px = in_camera_m[:, :2] / ahead_m * np.array([FOCAL_PX, -FOCAL_PX])
+    return offset_px + np.array([CENTRE_X_PX, CENTRE_Y_PX])

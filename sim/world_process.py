@@ -1,0 +1,126 @@
+"""The simulated robot as a process: physics in real time, six servos on a serial port, a camera on a cable, and a request socket.
+
+    python -m sim.world_process robots/simulated.toml
+
+Everything lies in the working directory, the run folder: the port named in the robot file, `camera.sock`, `world.sock`. Requests:
+
+    {"scene": "push", "seed": 7}   set a task's objects on the table, and watch for its success
+    {"status": true}               episode, success, joints; every reply is the status
+    {"unplug": "bus"}              pull the serial cable; {"plug": "bus"} puts it back
+    {"camera": "late", "ms": 300}  let the camera be wrong (sim/camera_faults.py); {"camera": "well", "ms": 0} ends it
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from interfaces.errors import ForerunError, ProtocolError
+from interfaces.request_socket import JsonObject, RequestServer
+from interfaces.robot_config import RobotConfig, load_robot
+from sim.camera_faults import CameraFaults
+from sim.camera_process import SimulatedCameraProcess
+from sim.live_world import LiveWorld
+from sim.pty_port import PtyPort
+from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.viewer import Viewer
+from sim.world import STEP_NS, World
+
+WORLD_SOCKET = "world.sock"
+REALTIME_PRIORITY = 65  # below the servo bus, above the command process
+
+
+class SimulatedRobot:
+    """World, servo bus, camera and request socket of one simulated robot; a context manager."""
+
+    def __init__(self, robot: RobotConfig) -> None:
+        self.world = World()
+        self.world.set_torque_enabled(np.zeros(6, bool))
+        servos = ServoWorld(self.world)
+        frame_ns = round(1e9 / robot.cameras[0].rate_hz)
+        self._live = LiveWorld(self.world, servos, frame_ns, time.monotonic_ns())
+        self._port = PtyPort(simulated_servo_bus(servos), Path(robot.arm.port))
+        self._requests = RequestServer(Path(WORLD_SOCKET), self._answer)
+        self._camera = SimulatedCameraProcess()
+        self._camera_faults = CameraFaults()
+
+    def __enter__(self) -> SimulatedRobot:
+        """Plug everything in."""
+        self._port.open()
+        self._requests.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Unplug everything."""
+        self._requests.close()
+        self._camera.close()
+        self._port.close()
+
+    def advance(self) -> None:
+        """Step the physics up to the present."""
+        t_now_ns = time.monotonic_ns()
+        for exposure in self._camera_faults.pass_on(self._live.advance(t_now_ns), t_now_ns):
+            self._camera.expose(exposure)
+
+    def _answer(self, request: JsonObject) -> dict[str, Any]:
+        match request:
+            case {"status": True}:
+                pass
+            case {"scene": str(task), "seed": int(seed)} if seed >= 0:
+                self._live.set_scene(task, seed)
+            case {"unplug": "bus"}:
+                self._port.close()
+            case {"plug": "bus"}:
+                self._port.open()
+            case {"camera": str(fault), "ms": int(amount_ms)}:
+                self._camera_faults.become(fault, amount_ms)
+            case _:
+                raise ProtocolError(f"the world does not understand {str(request)[:80]}")
+        return self._live.status()
+
+
+def run(robot_file: Path, *, view: bool = False) -> int:
+    """Run the simulated robot until SIGTERM or SIGINT, with MuJoCo's viewer where `view` is set."""
+    robot = load_robot(robot_file)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    if not view:  # a window is no hardware, and would take the processor from the robot
+        _be_hardware()
+    with SimulatedRobot(robot) as simulated, Viewer(simulated.world) if view else nullcontext() as viewer:
+        while not stop.is_set() and (viewer is None or viewer.show()):
+            simulated.advance()
+            time.sleep(STEP_NS * 1e-9)
+    return 0
+
+
+def _be_hardware() -> None:
+    """Let this process go first, as far as the system allows: servos and physics do not wait for a processor."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REALTIME_PRIORITY))
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description="The simulated robot: physics, servo bus and camera.")
+    parser.add_argument("robot", type=Path, help="robot file")
+    parser.add_argument("--view", action="store_true", help="open MuJoCo's viewer")
+    arguments = parser.parse_args()
+    try:
+        return run(arguments.robot, view=arguments.view)
+    except ForerunError as error:
+        sys.stderr.write(f"world: {error}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

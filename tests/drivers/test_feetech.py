@@ -1,0 +1,300 @@
+"""The driver against emulated servos in lockstep: what it says, what it refuses, and what it does about losses."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drivers import feetech_registers as registers
+from drivers.feetech import TORQUE_LOOK_CYCLES, FeetechArm
+from drivers.feetech_registers import RAD_PER_TICK
+from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, RefusedError
+from interfaces.messages import JointState, JointVector
+from interfaces.robot_config import ArmConfig, load_robot
+from sim.lockstep_serial import LockstepSerial
+from sim.servo_bus import Reply, ServoBus
+from sim.servo_bus_process import RigidActuators
+from sim.servo_emulator import EmulatedServo
+
+ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
+CONFIG = load_robot(ROBOT_FILE).arm
+PERIOD_NS = CONFIG.period_ns
+POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
+
+
+class Bench:
+    """An arm joined to six servos on a virtual clock."""
+
+    def __init__(self, config: ArmConfig = CONFIG) -> None:
+        self.motors = RigidActuators(6)
+        self.bus = ServoBus([EmulatedServo(1 + i, i, self.motors) for i in range(6)])
+        self.t_now_ns = 10**9
+        self.port = LockstepSerial(self.bus, lambda: self.t_now_ns)
+        self.arm = FeetechArm(config, self.port.open_port)
+
+    def exchange(self, position_rad: JointVector) -> JointState:
+        self.t_now_ns = self.port.now_ns() + PERIOD_NS
+        return self.arm.exchange(position_rad)
+
+    def set_joint(self, index: int, **changes: object) -> None:
+        joints = list(CONFIG.joints)
+        joints[index] = replace(joints[index], **changes)
+        self.arm = FeetechArm(replace(CONFIG, joints=tuple(joints)), self.port.open_port)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_opening_moves_nothing_and_leaves_torque_as_it_was(bench: Bench) -> None:
+    bench.motors.positions_rad[:] = POSE_RAD.tolist()
+    state = bench.arm.open()
+    assert state.position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    assert bench.motors.torque == [False] * 6
+    assert bench.motors.positions_rad == POSE_RAD.tolist()
+
+
+def test_holding_starts_from_the_measured_pose(bench: Bench) -> None:
+    bench.motors.positions_rad[:] = POSE_RAD.tolist()
+    bench.arm.open()
+    bench.motors.positions_rad[2] = 1.0  # moved by hand after opening
+    held = bench.arm.hold()
+    assert bench.motors.torque == [True] * 6
+    assert held.position_rad[2] == pytest.approx(1.0, abs=RAD_PER_TICK)
+    assert bench.motors.positions_rad == pytest.approx(held.position_rad)
+
+
+def test_targets_arrive_and_the_state_is_in_si_units(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.motors.effort[1] = -0.5
+    state = bench.exchange(POSE_RAD)
+    assert bench.motors.positions_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    assert state.position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    assert state.effort_ratio == pytest.approx([0, -0.5, 0, 0, 0, 0])
+    assert state.voltage_v == pytest.approx([12, 11.8, 12, 12, 12, 12])
+    assert state.temperature_degc == pytest.approx([25] * 6, abs=1)
+
+
+def test_a_cycle_takes_the_wire_time_and_no_more(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.exchange(POSE_RAD)
+    n_bytes = 26 + 14 + 6 * 14  # sync write, sync read, answers; 10 us each at 1 Mbit/s, and 10 us of pause a servo
+    assert bench.port.now_ns() - bench.t_now_ns == n_bytes * 10_000 + 6 * 10_000
+
+
+def test_direction_and_home_are_applied(bench: Bench) -> None:
+    bench.set_joint(0, direction=-1, home_ticks=1948)
+    bench.arm.open()
+    bench.arm.hold()
+    state = bench.exchange(POSE_RAD)
+    assert bench.motors.positions_rad[0] == pytest.approx(-0.1 - 100 * RAD_PER_TICK, abs=RAD_PER_TICK)
+    assert state.position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+@pytest.mark.parametrize("offset_ticks", [-700, 85])
+def test_a_homing_offset_left_in_a_servo_changes_nothing(bench: Bench, offset_ticks: int) -> None:
+    bench.bus.servos[3].save(registers.HOMING_OFFSET.address, registers.HOMING_OFFSET.encode(offset_ticks))
+    bench.motors.positions_rad[:] = POSE_RAD.tolist()
+    assert bench.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    bench.arm.hold()
+    bench.exchange(-POSE_RAD)
+    assert bench.motors.positions_rad[3] == pytest.approx(0.4, abs=RAD_PER_TICK / 2)
+
+
+def test_travel_across_the_encoders_seam_is_refused(bench: Bench) -> None:
+    bench.bus.servos[3].save(registers.HOMING_OFFSET.address, registers.HOMING_OFFSET.encode(1500))
+    with pytest.raises(
+        DeviceError, match=r"servo 4 \(wrist_flex\) on servo-bus: its travel, -\d+..\d+ ticks, crosses the seam"
+    ):
+        bench.arm.open()
+
+
+def test_settings_are_saved_once_and_the_eeprom_is_locked(bench: Bench) -> None:
+    servo = bench.bus.servos[0]
+    servo.save(registers.STATUS_LEVEL.address, b"\x00")
+    servo.save(registers.POSITION_MIN.address, registers.POSITION_MIN.encode(1000))
+    bench.set_joint(0, effort_max_ratio=0.4)
+    bench.arm.open()
+    assert servo.get(registers.LOCK) == 1
+    assert servo.get(registers.TORQUE_LIMIT) == 400
+    bench.bus.power_cycle()
+    assert servo.get(registers.RETURN_DELAY) == 0
+    assert servo.get(registers.STATUS_LEVEL) == 1
+    assert servo.get(registers.POSITION_MIN) == 802  # -1.91 rad, which 1000 would have clipped in silence
+    assert servo.get(registers.POSITION_MAX) == 4095  # wide enough: left alone
+
+
+def test_another_model_is_refused(bench: Bench) -> None:
+    bench.bus.servos[4].save(registers.MODEL_NUMBER.address, registers.MODEL_NUMBER.encode(1284))
+    with pytest.raises(DeviceError, match=r"servo 5 \(wrist_roll\) on servo-bus is model 1284; expected 777"):
+        bench.arm.open()
+
+
+def test_another_mode_is_refused(bench: Bench) -> None:
+    bench.bus.servos[4].save(registers.OPERATING_MODE.address, b"\x01")
+    with pytest.raises(DeviceError, match=r"servo 5 .* operating mode 1"):
+        bench.arm.open()
+
+
+def test_missing_servos_are_named(bench: Bench) -> None:
+    bench.bus.faults.silent_ids |= {2, 6}
+    with pytest.raises(BusTimeoutError, match=r"servo 2 \(shoulder_lift\).*servo 6 \(gripper\).*4 of 6 servos answer"):
+        bench.arm.open()
+
+
+def test_targets_before_hold_are_refused(bench: Bench) -> None:
+    with pytest.raises(DeviceLostError, match="not open"):
+        bench.arm.read()
+    bench.arm.open()
+    with pytest.raises(RefusedError, match="before hold"):
+        bench.arm.exchange(POSE_RAD)
+    bench.arm.hold()
+    bench.arm.release()
+    assert bench.motors.torque == [False] * 6
+    with pytest.raises(RefusedError, match="before hold"):
+        bench.arm.exchange(POSE_RAD)
+
+
+@pytest.mark.parametrize("targets", [np.full(6, np.nan), np.zeros(5), np.array([0, 0, np.inf, 0, 0, 0])])
+def test_targets_that_are_none_are_refused(bench: Bench, targets: JointVector) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    before = list(bench.motors.positions_rad)
+    with pytest.raises(RefusedError, match="not 6 finite numbers"):
+        bench.arm.exchange(targets)
+    assert bench.motors.positions_rad == before
+
+
+def test_a_pose_that_the_servo_would_clip_is_not_held(bench: Bench) -> None:
+    servo = bench.bus.servos[0]
+    servo.save(registers.POSITION_MAX.address, registers.POSITION_MAX.encode(3300))
+    bench.motors.positions_rad[0] = 2.2
+    bench.arm.open()
+    with pytest.raises(
+        DeviceError, match=r"servo 1 \(shoulder_pan\) .* stands at 3482 ticks, outside its own limits 0..3300"
+    ):
+        bench.arm.hold()
+    assert bench.motors.positions_rad[0] == 2.2
+
+
+def test_a_servos_fault_is_raised_with_its_values(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.bus.servos[2].supply_v = 3.5
+    with pytest.raises(
+        DeviceError, match=r"servo 3 \(elbow_flex\) on servo-bus reports voltage \(load 0%, 3.5 V, 25 degC\)"
+    ):
+        bench.exchange(POSE_RAD)
+
+
+def test_an_overload_ends_with_holding_where_the_arm_is(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.motors.effort[5] = 1.0
+    for _ in range(150):  # 1.7 s are forgiven
+        bench.exchange(POSE_RAD)
+    bench.t_now_ns += 10**9
+    bench.bus.advance(bench.t_now_ns)
+    with pytest.raises(DeviceError, match=r"servo 6 \(gripper\) on servo-bus reports overload"):
+        bench.exchange(POSE_RAD)
+    bench.arm.close()
+    bench.arm.open()
+    bench.motors.effort[5] = 0.1
+    bench.arm.hold()
+    assert bench.exchange(POSE_RAD).effort_ratio[5] == pytest.approx(0.1)
+
+
+def test_a_fault_that_lasts_is_not_held_over(bench: Bench) -> None:
+    bench.arm.open()
+    bench.bus.servos[0].temperature_degc = 90.0
+    with pytest.raises(DeviceError, match=r"servo 1 .* reports overheat"):
+        bench.arm.hold()
+    assert bench.motors.torque == [False] * 6
+
+
+Fault = Callable[[ServoBus], None]
+
+
+def test_a_servo_that_lost_its_power_for_a_moment_is_found_limp(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    exchange_often(bench, 100)
+    bench.bus.servos[3].power_on()
+    with pytest.raises(DeviceError, match=r"servo 4 \(wrist_flex\) on servo-bus hangs limp"):
+        exchange_often(bench, 6 * TORQUE_LOOK_CYCLES)
+    with pytest.raises(DeviceError, match="hangs limp"):  # until somebody makes it hold again
+        bench.exchange(POSE_RAD)
+    bench.arm.hold()
+    exchange_often(bench, 100)
+
+
+def exchange_often(bench: Bench, times: int) -> None:
+    for _ in range(times):
+        bench.exchange(POSE_RAD)
+
+
+def lose_two(bus: ServoBus) -> None:
+    bus.faults.n_drop = 2
+
+
+def spoil_one(bus: ServoBus) -> None:
+    bus.faults.n_corrupt = 1
+
+
+def add_garbage(bus: ServoBus) -> None:
+    bus.faults.garbage = bytes.fromhex("00 FF FF 01 0A 00 FF")
+
+
+@pytest.mark.parametrize("fault", [lose_two, spoil_one, add_garbage])
+def test_what_is_lost_is_asked_again_within_the_period(bench: Bench, fault: Fault) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    fault(bench.bus)
+    state = bench.exchange(POSE_RAD)
+    assert state.position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    assert bench.port.now_ns() - bench.t_now_ns < 0.7 * PERIOD_NS
+
+
+def test_silence_ends_at_the_deadline_and_is_forgotten_after(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.bus.faults.silent_ids.add(5)
+    with pytest.raises(BusTimeoutError, match=r"^servo 5 \(wrist_roll\) on servo-bus: no answer in time"):
+        bench.exchange(POSE_RAD)
+    assert bench.port.now_ns() - bench.t_now_ns <= 0.7 * PERIOD_NS
+    bench.bus.faults.silent_ids.clear()
+    assert bench.exchange(-POSE_RAD).position_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(bench: Bench) -> None:
+    bench.arm.open()
+    bench.arm.hold()
+    bench.exchange(POSE_RAD)
+    handle = bench.bus.handle
+
+    def late(data: bytes, t_now_ns: int) -> list[Reply]:
+        return [replace(reply, t_done_ns=reply.t_done_ns + 10_500_000) for reply in handle(data, t_now_ns)]
+
+    bench.bus.handle = late
+    with pytest.raises(BusTimeoutError):
+        bench.exchange(POSE_RAD)
+    bench.bus.handle = handle
+    assert bench.exchange(-POSE_RAD).position_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+def test_an_adapter_that_echoes_is_tolerated(bench: Bench) -> None:
+    handle = bench.bus.handle
+
+    def echoing(data: bytes, t_now_ns: int) -> list[Reply]:
+        return [Reply(t_now_ns, data), *handle(data, t_now_ns)]
+
+    bench.bus.handle = echoing
+    bench.motors.positions_rad[:] = POSE_RAD.tolist()
+    assert bench.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    bench.arm.hold()
+    assert bench.exchange(-POSE_RAD).position_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)

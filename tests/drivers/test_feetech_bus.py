@@ -1,0 +1,81 @@
+"""The driver against emulated servos of another process, on a real port: what may happen to a bus."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from drivers.feetech import FeetechArm
+from drivers.feetech_registers import RAD_PER_TICK
+from drivers.open_devices import open_arm
+from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError
+from interfaces.robot_config import load_robot
+from sim.servo_bus_process import ServoBusProcess
+
+CONFIG = load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm
+POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServoBusProcess]:
+    with ServoBusProcess(tmp_path_factory.mktemp("bus") / "servo-bus") as process:
+        yield process
+
+
+@pytest.fixture
+def arm(emulator: ServoBusProcess) -> Iterator[FeetechArm]:
+    # The slowest command rate there may be, so that a busy machine does not look like a lost packet.
+    arm = open_arm(replace(CONFIG, port=str(emulator.path), rate_hz=2.0))
+    assert isinstance(arm, FeetechArm)
+    arm.open()
+    yield arm
+    arm.close()
+
+
+def test_the_real_port_carries_targets_and_state(arm: FeetechArm) -> None:
+    arm.hold()
+    assert arm.exchange(POSE_RAD).position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+    arm.release()
+
+
+def test_a_lost_packet_is_a_timeout_and_the_next_cycle_is_fine(arm: FeetechArm, emulator: ServoBusProcess) -> None:
+    arm.hold()
+    emulator.tell("drop 12")  # all answers, and those to the second question
+    with pytest.raises(BusTimeoutError, match="servo 1"):
+        arm.exchange(POSE_RAD)
+    assert arm.exchange(POSE_RAD).position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+def test_unplugging_is_told_and_replugging_works(arm: FeetechArm, emulator: ServoBusProcess) -> None:
+    arm.hold()
+    emulator.tell("unplug")
+    with pytest.raises(DeviceLostError, match="servo-bus is gone"):
+        arm.exchange(POSE_RAD)
+    with pytest.raises(DeviceLostError, match="servo-bus is not there"):
+        arm.open()
+    emulator.tell("plug")
+    arm.open()
+    arm.hold()
+    arm.exchange(POSE_RAD)
+
+
+def test_a_port_in_use_is_refused(arm: FeetechArm, emulator: ServoBusProcess) -> None:
+    second = FeetechArm(replace(CONFIG, port=str(emulator.path)))
+    with pytest.raises(DeviceError, match="in use by another program"):
+        second.open()
+    arm.read()
+
+
+def test_at_another_rate_nobody_answers(emulator: ServoBusProcess) -> None:
+    arm = FeetechArm(replace(CONFIG, port=str(emulator.path), baud_hz=500_000))
+    with pytest.raises(BusTimeoutError, match="no answer at 500000 baud; 0 of 6 servos answer"):
+        arm.open()
+
+
+def test_a_port_that_is_no_port_is_said_to_be_none(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    with pytest.raises(DeviceError, match="cannot be opened at 1000000 baud"):
+        FeetechArm(replace(CONFIG, port=str(path))).open()

@@ -1,0 +1,92 @@
+"""A bundle is written whole or not at all, and what is not computed alike is not exported."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from export.bundle_writer import BundlePlan, write_bundle
+from export.onnx_graphs import Arrays, Graph
+from export.provenance import provenance_of_this_tree
+from interfaces.bundle_manifest import CameraSpec, ChunkSpec
+from interfaces.errors import BundleError
+
+
+class Look(nn.Module):
+    """Tokens from the mean colour and the instruction."""
+
+    @override
+    def forward(self, front: Tensor, instruction: Tensor) -> Tensor:
+        return front.float().mean((0, 1))[None] / 255.0 + instruction.sum()
+
+
+class Stay(nn.Module):
+    """Stays where it is."""
+
+    @override
+    def forward(self, tokens: Tensor, joints: Tensor, foresight_age: Tensor, noise: Tensor) -> Tensor:
+        return joints[None] + 0.0 * (noise + tokens.sum() + foresight_age)
+
+
+class Moody(nn.Module):
+    """Computes one thing while it is traced, and another in torch."""
+
+    @override
+    def forward(self, front: Tensor, instruction: Tensor) -> Tensor:
+        tokens = front.float().mean((0, 1))[None] / 255.0 + instruction.sum()
+        return tokens if torch.compiler.is_exporting() else tokens + 1.0
+
+
+@pytest.fixture
+def samples() -> Arrays:
+    rng = np.random.default_rng(0)
+    return {
+        "front": rng.integers(0, 255, (2, 4, 6, 3)).astype(np.uint8),
+        "instruction": np.eye(2, dtype=np.float32),
+        "joints": rng.normal(size=(2, 3)).astype(np.float32),
+        "foresight_age": np.array([0.1, 0.2], np.float32),
+        "noise": rng.normal(size=(2, 5, 3)).astype(np.float32),
+    }
+
+
+@pytest.fixture
+def plan() -> BundlePlan:
+    return BundlePlan(
+        family="test",
+        name="stay",
+        joints=("a", "b", "c"),
+        instructions=("one", "two"),
+        cameras=(CameraSpec(name="front", width_px=6, height_px=4),),
+        chunk=ChunkSpec(horizon=5, step_ms=50.0, first_ms=50.0),
+        foresight_age_max_ms=400.0,
+        provenance=provenance_of_this_tree("test", ""),
+    )
+
+
+def foresight(network: nn.Module) -> Graph:
+    return Graph(name="foresight", network=network, inputs=("front", "instruction"), output="tokens")
+
+
+def action() -> Graph:
+    return Graph(
+        name="action", network=Stay(), inputs=("tokens", "joints", "foresight_age", "noise"), output="positions"
+    )
+
+
+def test_a_bundle_appears_whole(plan: BundlePlan, samples: Arrays, tmp_path: Path) -> None:
+    write_bundle(plan, foresight(Look()), action(), samples, tmp_path / "stay")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
+    names = sorted(path.name for path in (tmp_path / "stay").iterdir())
+    assert names == ["action.onnx", "foresight.onnx", "manifest.toml", "parity.npz"]
+
+
+def test_a_failed_export_leaves_the_old_bundle(plan: BundlePlan, samples: Arrays, tmp_path: Path) -> None:
+    write_bundle(plan, foresight(Look()), action(), samples, tmp_path / "stay")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "stay").iterdir()}
+    with pytest.raises(BundleError, match=r"foresight: ONNX differs from torch by 1\.0"):
+        write_bundle(plan, foresight(Moody()), action(), samples, tmp_path / "stay")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "stay").iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]

@@ -1,0 +1,61 @@
+"""Every quantity carries its unit in its name."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+UNITS = (
+    "ns",
+    "us",
+    "ms",
+    "s",
+    "hz",
+    "rad",
+    "rad_s",
+    "rad_s2",
+    "rad_s3",
+    "nm",
+    "a",
+    "v",
+    "m",
+    "m_s",
+    "kg",
+    "mb",
+    "degc",
+    "px",
+    "ratio",
+    "gain",
+)
+
+# Numbers without a unit of their own, and not a ratio of two like quantities either.
+WITHOUT_UNIT = {
+    "foresight_max_abs",  # of tokens, which mean something to the network only
+    "foresight_off",
+    "residual",  # of a calibration: its unit is that of the record's kind
+    "residual_max",
+}
+
+
+def float_fields(path: Path) -> Iterator[str]:
+    """Names of the fields in this file's dataclasses whose type is a float, an optional float or a tuple of floats."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ClassDef) and any("dataclass" in ast.unparse(mark) for mark in node.decorator_list):
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and is_float(field.annotation):
+                    yield ast.unparse(field.target)
+
+
+def is_float(annotation: ast.expr) -> bool:
+    """Whether an annotation holds floats: `float`, `float | None`, `tuple[float, ...]`."""
+    names = {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+    return "float" in names and names <= {"float", "tuple", "list", "None"}
+
+
+def test_float_fields_of_dataclasses_carry_a_unit(root: Path, python_files: list[Path], rooms: set[str]) -> None:
+    fields = [
+        (str(path), name) for path in python_files if path.parts[0] in rooms for name in float_fields(root / path)
+    ]
+    assert fields
+    bare = [(path, name) for path, name in fields if not name.endswith(tuple(f"_{unit}" for unit in UNITS))]
+    assert [entry for entry in bare if entry[1] not in WITHOUT_UNIT] == []
+    assert WITHOUT_UNIT - {name for _, name in bare} == set(), "excused, but no longer there"
