@@ -19,8 +19,8 @@ from rich.table import Table
 from bench.camera_rig import camera_config
 from drivers.realsense import RealSenseCamera
 from drivers.realsense_source import InjectedDevice
+from interfaces.camera_config import CameraConfig
 from interfaces.messages import DepthMm, Rgb
-from interfaces.robot_config import CameraConfig
 from sim.camera_link import CameraLinkServer
 from sim.software_realsense import SimulatedCamera, SoftwareRealSense
 

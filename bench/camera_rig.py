@@ -12,9 +12,9 @@ import numpy as np
 
 from drivers.realsense import RealSenseCamera
 from drivers.realsense_source import InjectedDevice
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError
 from interfaces.messages import DepthMm, Frame, Rgb
-from interfaces.robot_config import CameraConfig
 from sim.software_realsense import SoftwareRealSense
 
 LATENCY_MS = 20.0

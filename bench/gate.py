@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import ActionChunk, JointRows
-from interfaces.robot_config import ArmConfig, load_robot
+from interfaces.robot_config import load_robot
 from runtime.chunk import Anchor, ChunkFollower
 from runtime.gate import Gate
 from runtime.motion import Motion

@@ -15,9 +15,9 @@ import numpy as np
 
 from drivers.camera import CameraHealth
 from interfaces.bundle_manifest import GraphSpec
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError
 from interfaces.messages import ActionChunk, CommandState, Foresight, Frame, JointState, Rgb
-from interfaces.robot_config import CameraConfig
 from interfaces.wire import CommandStatus
 from runtime.engine import Engine, Tensors
 from runtime.foresight_loop import Foresees

@@ -27,6 +27,7 @@ from drivers.feetech_registers import FEEDBACK_ADDRESS, FEEDBACK_BYTES, GOAL_POS
 from interfaces.errors import BusTimeoutError
 from interfaces.robot_config import load_robot
 from sim.servo_bus_process import ServoBusProcess
+from sim.servo_world import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[1] / "robots" / "simulated.toml"
 PAUSE_S = 0.004
@@ -65,7 +66,7 @@ def main(n_cycles: int) -> None:
 
 def ready_arm(path: Path) -> FeetechArm:
     """Return our driver, with the servos set up and their torque on."""
-    arm = FeetechArm(replace(load_robot(ROBOT_FILE).arm, port=str(path)))
+    arm = FeetechArm(replace(feetech_arm(load_robot(ROBOT_FILE).arm), port=str(path)))
     arm.open()
     arm.hold()
     return arm

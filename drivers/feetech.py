@@ -12,16 +12,16 @@ import numpy as np
 
 from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
-from drivers.feetech_bus import FeetechBus, check_kept
+from drivers.bus_budget import BUDGET_RATIO, BusBudget
+from drivers.feetech_bus import TURNAROUND_NS, FeetechBus, check_kept
 from drivers.feetech_protocol import ServoFault
 from drivers.feetech_registers import MODEL_STS3215, RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
 from drivers.feetech_setup import ServoFrame, prepare_servo
 from drivers.serial_port import PortOpener, SerialPort
+from interfaces.arm_config import FeetechConfig
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
-from interfaces.robot_config import ArmConfig
 
-BUDGET_RATIO = 0.7  # of the command period: an exchange has failed when it takes longer
 TORQUE_LOOK_CYCLES = 5  # one servo is asked every so many; an answer takes 0.3 ms
 SETUP_BUDGET_NS = 200_000_000  # before the arm moves nobody is in a hurry
 
@@ -29,7 +29,7 @@ SETUP_BUDGET_NS = 200_000_000  # before the arm moves nobody is in a hurry
 class FeetechArm:
     """The servos of one robot file, as the Arm of drivers/arm.py."""
 
-    def __init__(self, config: ArmConfig, open_port: PortOpener = SerialPort) -> None:
+    def __init__(self, config: FeetechConfig, open_port: PortOpener = SerialPort) -> None:
         """Remember the arm; `open_port` makes the port, so that a simulation can put its own in place."""
         self._config = config
         self._open_port = open_port
@@ -49,6 +49,7 @@ class FeetechArm:
     def open(self) -> JointState:
         """Open the bus, find every servo, write its settings, and return the measured joints."""
         self.close()
+        bus_budget(self._config).require_fit(self._config.port)
         path, baud_hz = self._config.port, self._config.baud_hz
         bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names)
         try:
@@ -163,6 +164,21 @@ class FeetechArm:
             voltage_v=registers.VOLT_PER_COUNT * frames["voltage"],
             temperature_degc=frames["temperature"].astype(np.float64),
         )
+
+
+def bus_budget(config: FeetechConfig) -> BusBudget:
+    """Return what one cycle takes on the wire: goals and question out, one answer a servo back, a pause before each."""
+    ids = [joint.servo_id for joint in config.joints]
+    goals = protocol.sync_write(
+        registers.GOAL_POSITION.address, dict.fromkeys(ids, bytes(registers.GOAL_POSITION.size))
+    )
+    question = protocol.sync_read(registers.FEEDBACK_ADDRESS, registers.FEEDBACK_BYTES, ids)
+    n_bytes = len(goals) + len(question) + len(ids) * registers.FEEDBACK_FRAME.itemsize
+    return BusBudget(
+        busy_ns=round(n_bytes * 10e9 / config.baud_hz) + len(ids) * TURNAROUND_NS,
+        period_ns=config.period_ns,
+        made_of=f"{n_bytes} bytes at {config.baud_hz / 1e6:g} Mbit/s, {len(ids)} pauses of {TURNAROUND_NS / 1e3:g} us",
+    )
 
 
 def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:

@@ -22,8 +22,8 @@ from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
 from drivers.feetech_bus import FeetechBus, check_kept
 from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX, TICKS_PER_TURN, Register
+from interfaces.arm_config import FeetechJoint
 from interfaces.errors import DeviceError
-from interfaces.robot_config import JointConfig
 
 POSITION_MODE = 0
 RETURN_DELAY_SHORTEST = 0
@@ -41,7 +41,7 @@ class ServoFrame:
     velocity_ticks_s: int  # worth of one count of velocity
 
 
-def prepare_servo(bus: FeetechBus, joint: JointConfig) -> ServoFrame:
+def prepare_servo(bus: FeetechBus, joint: FeetechJoint) -> ServoFrame:
     """Check one servo and write its settings; moves nothing. Raises DeviceError saying what does not fit."""
     name = bus.name(joint.servo_id)
     eeprom = bus.read(joint.servo_id, 0, registers.EEPROM_BYTES)
@@ -70,7 +70,7 @@ def prepare_servo(bus: FeetechBus, joint: JointConfig) -> ServoFrame:
     )
 
 
-def _travel_ticks(joint: JointConfig, home_ticks: int, name: str) -> tuple[int, int]:
+def _travel_ticks(joint: FeetechJoint, home_ticks: int, name: str) -> tuple[int, int]:
     ends = [
         home_ticks + joint.direction * end / RAD_PER_TICK for end in (joint.position_min_rad, joint.position_max_rad)
     ]
@@ -96,7 +96,7 @@ def _write_eeprom(bus: FeetechBus, servo_id: int, changes: dict[Register, int]) 
         check_kept(bus, servo_id, register, value)
 
 
-def _write_motion(bus: FeetechBus, joint: JointConfig, *, fastest: int) -> None:
+def _write_motion(bus: FeetechBus, joint: FeetechJoint, *, fastest: int) -> None:
     torque_limit = round(joint.effort_max_ratio / registers.RATIO_PER_COUNT)
     settings = {
         registers.ACCELERATION: 0,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drivers.camera import Camera
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import RefusedError
-from interfaces.robot_config import CameraConfig
 
 
 def open_camera(config: CameraConfig) -> Camera:

@@ -1,22 +1,32 @@
-"""From the robot file to the drivers it names; a driver is imported only when it is asked for."""
+"""From the robot file to the arm driver it names; a driver is imported only when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 
 from drivers.arm import Arm
-from interfaces.robot_config import ArmConfig
+from drivers.bus_budget import BusBudget
+from interfaces.arm_config import ArmConfig
+
+# The key `driver` of the robot file -> module and class; each module also has `bus_budget(config)`.
+_DRIVERS = {
+    "feetech": ("drivers.feetech", "FeetechArm"),
+    "dynamixel": ("drivers.dynamixel", "DynamixelArm"),
+    "damiao": ("drivers.damiao", "DamiaoArm"),
+    "cia402": ("drivers.cia402", "Cia402Arm"),
+    "odrive": ("drivers.odrive", "OdriveArm"),
+}
 
 
 def open_arm(config: ArmConfig) -> Arm:
     """Return the arm that `config.driver` names, not yet opened; its driver is imported now."""
-    return _ARMS[config.driver](config)
+    module, name = _DRIVERS[config.driver]
+    arm: Arm = getattr(importlib.import_module(module), name)(config)
+    return arm
 
 
-def _feetech(config: ArmConfig) -> Arm:
-    from drivers.feetech import FeetechArm
-
-    return FeetechArm(config)
-
-
-_ARMS: dict[str, Callable[[ArmConfig], Arm]] = {"feetech": _feetech}
+def bus_budget(config: ArmConfig) -> BusBudget:
+    """Return how long one cycle of the arm keeps the wire busy; its driver is imported now."""
+    module, _ = _DRIVERS[config.driver]
+    budget: BusBudget = importlib.import_module(module).bus_budget(config)
+    return budget

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from drivers.camera import CameraHealth
 from drivers.clock_mapping import ClockMapping, Stamp
 from drivers.realsense_source import ConnectedCamera, Source, start_error
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, DeviceLostError
 from interfaces.messages import DepthMm, Frame
-from interfaces.robot_config import CameraConfig
 
 FIRST_FRAME_NS = 10_000_000_000  # a cold D435 takes one to three seconds
 RESTART_PATIENCE_NS = 2_000_000_000  # for the first frame after a restart

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from drivers.camera import Camera
-from interfaces.robot_config import CameraConfig
+from interfaces.camera_config import CameraConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

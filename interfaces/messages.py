@@ -74,8 +74,8 @@ class JointState:
     position_rad: JointVector
     velocity_rad_s: JointVector
     effort_ratio: JointVector  # of the motor's maximum torque, signed
-    voltage_v: JointVector
-    temperature_degc: JointVector
+    voltage_v: JointVector  # NaN where the motor does not tell
+    temperature_degc: JointVector  # the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

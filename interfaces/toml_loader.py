@@ -1,7 +1,8 @@
 """Strict TOML into frozen dataclasses: an unknown, missing or ill-typed key is an error that names file, key, value and expectation.
 
 The dataclass is the schema. Supported field types: str, bool, int, float, tuples of these, nested dataclasses, tuples of nested
-dataclasses (TOML arrays of tables), Literal of strings, and `X | None` for a key that may be left out.
+dataclasses (TOML arrays of tables), Literal of strings, `X | None` for a key that may be left out, and `A | B` of dataclasses that
+one Literal field, of the same name in each, tells apart.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ else:
     import tomli as tomllib
 
 T = TypeVar("T")
+_UNIONS = (Union, types.UnionType)
 _SCALARS = {str: "a string", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -91,6 +93,8 @@ def _value(value: Any, hint: Any, file: str, key: str) -> Any:
         if not isinstance(value, dict):
             raise ConfigError(file, key, value, "a table")
         return from_table(cast("dict[str, Any]", value), hint, file, key + ".")
+    if origin in _UNIONS:
+        return _variant(value, get_args(hint), file, key)
     if origin is tuple:
         return _tuple(value, get_args(hint)[0], file, key)
     if origin is Literal:
@@ -98,6 +102,19 @@ def _value(value: Any, hint: Any, file: str, key: str) -> Any:
             raise ConfigError(file, key, value, _describe(hint))
         return value
     return _scalar(value, hint, file, key)
+
+
+def _variant(value: Any, schemas: tuple[Any, ...], file: str, key: str) -> Any:
+    """Return the table as the one of `schemas` that its tag chooses: the field that is a Literal in the first of them."""
+    if not isinstance(value, dict):
+        raise ConfigError(file, key, value, "a table")
+    tag = next(name for name, hint in get_type_hints(schemas[0]).items() if get_origin(hint) is Literal)
+    by_tag = {name: schema for schema in schemas for name in get_args(get_type_hints(schema)[tag])}
+    table = cast("dict[str, Any]", value)
+    chosen = table.get(tag)
+    if not isinstance(chosen, str) or chosen not in by_tag:
+        raise ConfigError(file, f"{key}.{tag}", chosen, "one of " + ", ".join(map(repr, by_tag)))
+    return from_table(table, by_tag[chosen], file, key + ".")
 
 
 def _tuple(value: Any, item: Any, file: str, key: str) -> tuple[Any, ...]:
@@ -118,7 +135,7 @@ def _scalar(value: Any, hint: Any, file: str, key: str) -> Any:
 
 
 def _may_be_absent(hint: Any) -> bool:
-    return get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint)
+    return get_origin(hint) in _UNIONS and type(None) in get_args(hint)
 
 
 def _without_none(hint: Any) -> Any:

@@ -6,9 +6,9 @@ import contextlib
 import time
 
 from drivers.camera import Camera
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError
 from interfaces.messages import Frame
-from interfaces.robot_config import CameraConfig
 from runtime.frozen_camera import FrozenCamera
 from runtime.policy_board import PolicyBoard
 from runtime.policy_feed import PolicyFeed

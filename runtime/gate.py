@@ -19,9 +19,9 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
+from interfaces.arm_config import ArmConfig
 from interfaces.errors import RefusedError
 from interfaces.messages import JointVector
-from interfaces.robot_config import ArmConfig
 from runtime.jerk_limit import Ahead, JerkLimitedJoint, JointLimits, JointMotion, possible
 from runtime.motion import Motion
 

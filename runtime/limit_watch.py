@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import JointState
-from interfaces.robot_config import ArmConfig
 
 
 class LimitWatch:
@@ -30,10 +32,11 @@ class LimitWatch:
 
     def _wrong(self, joints: JointState) -> str | None:
         arm, names = self._arm, self._arm.joint_names
-        k = int(joints.temperature_degc.argmax())
+        # What a motor does not tell is NaN, and no comparison holds for it.
+        k = int(np.nan_to_num(joints.temperature_degc, nan=-np.inf).argmax())
         if joints.temperature_degc[k] > arm.temperature_max_degc:
             return f"{names[k]} is at {joints.temperature_degc[k]:.0f} degC, limit {arm.temperature_max_degc:.0f} degC"
-        k = int(joints.voltage_v.argmin())
+        k = int(np.nan_to_num(joints.voltage_v, nan=np.inf).argmin())
         if joints.voltage_v[k] < arm.voltage_min_v:
             return f"{names[k]} has {joints.voltage_v[k]:.1f} V, needs {arm.voltage_min_v:.1f} V"
         beyond = abs(joints.effort_ratio) - self._effort_fault_ratio

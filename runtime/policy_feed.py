@@ -8,11 +8,11 @@ import logging
 import time
 from pathlib import Path
 
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import ProtocolError, RefusedError
 from interfaces.flight import ActionInference, ForesightInference, Line
 from interfaces.flight_wire import encode_foresight, encode_inference, encode_line
 from interfaces.messages import ActionChunk, Foresight, Frame
-from interfaces.robot_config import CameraConfig
 from runtime.action_stage import ActionStage
 from runtime.flight.feed import FlightFeed
 from runtime.flight.frame_ring import FrameRingWriter, ring_path

@@ -19,9 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drivers.camera import Camera
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
-from interfaces.robot_config import CameraConfig, RobotConfig, load_robot
+from interfaces.robot_config import RobotConfig, load_robot
 from runtime.action_loop import ActionLoop
 from runtime.action_stage import ActionStage
 from runtime.bundle import LoadedBundle, bundle_folder, open_bundle

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from interfaces.arm_config import ArmConfig
 from interfaces.bundle_manifest import ChunkSpec
 from interfaces.messages import ActionChunk, JointRows, JointState, JointVector
-from interfaces.robot_config import ArmConfig
 
 REST = "rest"  # the instruction that every policy process knows
 

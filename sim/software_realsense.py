@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from drivers.camera import CameraHealth
 from drivers.realsense import RealSenseCamera
 from drivers.realsense_source import InjectedDevice
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, ForerunError
 from interfaces.messages import DepthMm, Frame, Rgb
-from interfaces.robot_config import CameraConfig
 from sim.camera_link import CameraLinkReader
 from sim.sensor_noise import SensorNoise
 

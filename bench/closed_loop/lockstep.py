@@ -29,7 +29,7 @@ from runtime.command_stage import CommandStage
 from runtime.frame_pacer import FramePacer
 from sim.camera_renderer import CameraRenderer
 from sim.lockstep_serial import LockstepSerial
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
 from sim.world import STEP_NS, World
 
 _PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed
@@ -108,7 +108,7 @@ class _Episode:
         self._outcome = Outcome(task=task, seed=seed)
         self._servos = ServoWorld(world)
         port = LockstepSerial(simulated_servo_bus(self._servos), lambda: self._t_now_ns)
-        self._arm = FeetechArm(self._robot.arm, port.open_port)
+        self._arm = FeetechArm(feetech_arm(self._robot.arm), port.open_port)
         self._arm.open()
         self._t_now_ns = port.now_ns()
         self._joints = self._arm.hold()

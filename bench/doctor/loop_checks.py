@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bench.doctor.check import Check, Verdict, at_most
 from bench.doctor.loop_trial import LoopMeasurement
-from drivers import feetech_protocol as protocol
-from drivers import feetech_registers as registers
-from drivers.feetech import BUDGET_RATIO
-from drivers.feetech_bus import TURNAROUND_NS
+from drivers.bus_budget import BUDGET_RATIO
+from drivers.open_devices import bus_budget
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import CommandState
-from interfaces.robot_config import ArmConfig, RobotConfig
+from interfaces.robot_config import RobotConfig
 from runtime.command_log import Spread
 
 # A command that is a tenth of a period early or late is a tenth of a step too far or too short: less than servos feel.
@@ -106,28 +105,16 @@ def _bus(measured: LoopMeasurement, period_ms: float, *, on_robot: bool) -> Chec
 
 
 def wire_check(arm: ArmConfig) -> Check:
-    """Judge how long the bytes of one cycle take on the wire, computed: what no adapter can do without."""
-    n_bytes = cycle_bytes(arm)
-    wire_ms = n_bytes * 10e3 / arm.baud_hz + len(arm.joints) * TURNAROUND_NS * 1e-6
-    ratio = wire_ms * 1e6 / arm.period_ns
+    """Judge how long one cycle keeps the wire busy, computed: what no adapter can do without."""
+    budget = bus_budget(arm)
     return Check(
-        name="bytes on the wire (computed)",
-        value=f"{n_bytes} bytes at {arm.baud_hz / 1e6:g} Mbaud: {wire_ms:.2f} ms, {ratio:.0%} of the period",
+        name="time on the wire (computed)",
+        value=f"{budget.busy_ns * 1e-6:.2f} ms, {budget.ratio:.0%} of the period ({budget.made_of})",
         limit=f"{_WIRE_GOOD_RATIO:.0%} of the period at most",
-        verdict=at_most(ratio, _WIRE_GOOD_RATIO, BUDGET_RATIO),
+        verdict=at_most(budget.ratio, _WIRE_GOOD_RATIO, BUDGET_RATIO),
         remedy="a lower arm.rate_hz, or a higher arm.baud_hz",
-        figures={"bytes": n_bytes, "wire_ms": wire_ms},
+        figures={"wire_ms": budget.busy_ns * 1e-6},
     )
-
-
-def cycle_bytes(arm: ArmConfig) -> int:
-    """Return the bytes of one cycle: goals and question out, one answer a servo back."""
-    ids = [joint.servo_id for joint in arm.joints]
-    goals = protocol.sync_write(
-        registers.GOAL_POSITION.address, dict.fromkeys(ids, bytes(registers.GOAL_POSITION.size))
-    )
-    question = protocol.sync_read(registers.FEEDBACK_ADDRESS, registers.FEEDBACK_BYTES, ids)
-    return len(goals) + len(question) + len(ids) * registers.FEEDBACK_FRAME.itemsize
 
 
 def _followed(measured: LoopMeasurement, *, on_robot: bool) -> Check:

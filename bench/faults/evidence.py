@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.faults.limits import MotionLimits, Worst, still, worst_of
 from drivers.feetech_registers import RAD_PER_TICK
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import CommandState
-from interfaces.robot_config import ArmConfig
 from runtime.command_log import Records
 from sim.goal_tape import Goals
 

@@ -8,8 +8,8 @@ from enum import Enum
 
 import numpy as np
 
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import ActionChunk, JointRows, JointState
-from interfaces.robot_config import ArmConfig
 
 MS = 1_000_000
 _STEP_NS = 50 * MS

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from interfaces.arm_config import ArmConfig
 from interfaces.messages import JointRows
-from interfaces.robot_config import ArmConfig
 
 TOLERANCE_RATIO = 1e-6  # of each limit: differences of floats
 

@@ -12,7 +12,7 @@ from interfaces.robot_config import RobotConfig
 from runtime.guarded_arm import GuardedArm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import BusFaults, ServoBus
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
 from sim.world import STEP_NS, World
 
 _COOL_DEGC = 25.0
@@ -73,7 +73,9 @@ class SimulatedArm:
         self._bus = simulated_servo_bus(self._servos)
         self.t_now_ns = self._t_world_ns = 10_000_000_000
         self.cable = CablePort(LockstepSerial(self._bus, lambda: self.t_now_ns))
-        self.guarded = GuardedArm(FeetechArm(robot.arm, self.cable.open_port), robot.runtime.bus_error_budget)
+        self.guarded = GuardedArm(
+            FeetechArm(feetech_arm(robot.arm), self.cable.open_port), robot.runtime.bus_error_budget
+        )
 
     @property
     def faults(self) -> BusFaults:

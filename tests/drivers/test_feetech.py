@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 
 from drivers import feetech_registers as registers
-from drivers.feetech import TORQUE_LOOK_CYCLES, FeetechArm
+from drivers.feetech import TORQUE_LOOK_CYCLES, FeetechArm, bus_budget
 from drivers.feetech_registers import RAD_PER_TICK
+from interfaces.arm_config import FeetechConfig
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, RefusedError
 from interfaces.messages import JointState, JointVector
-from interfaces.robot_config import ArmConfig, load_robot
+from interfaces.robot_config import load_robot
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import Reply, ServoBus
 from sim.servo_bus_process import RigidActuators
 from sim.servo_emulator import EmulatedServo
+from sim.servo_world import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
-CONFIG = load_robot(ROBOT_FILE).arm
+CONFIG = feetech_arm(load_robot(ROBOT_FILE).arm)
 PERIOD_NS = CONFIG.period_ns
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
 
@@ -27,7 +29,7 @@ POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
 class Bench:
     """An arm joined to six servos on a virtual clock."""
 
-    def __init__(self, config: ArmConfig = CONFIG) -> None:
+    def __init__(self, config: FeetechConfig = CONFIG) -> None:
         self.motors = RigidActuators(6)
         self.bus = ServoBus([EmulatedServo(1 + i, i, self.motors) for i in range(6)])
         self.t_now_ns = 10**9
@@ -85,6 +87,19 @@ def test_a_cycle_takes_the_wire_time_and_no_more(bench: Bench) -> None:
     bench.exchange(POSE_RAD)
     n_bytes = 26 + 14 + 6 * 14  # sync write, sync read, answers; 10 us each at 1 Mbit/s, and 10 us of pause a servo
     assert bench.port.now_ns() - bench.t_now_ns == n_bytes * 10_000 + 6 * 10_000
+
+
+def test_the_bytes_of_a_cycle_by_hand() -> None:
+    # Sync write of 6 goals: header 2, id, length, instruction, address, count, 6 x (id, 2 bytes), checksum.
+    # Sync read: header 2, id, length, instruction, address, count, 6 ids, checksum. Six answers of 6 + 8 bytes.
+    n_bytes = (7 + 6 * 3 + 1) + (7 + 6 + 1) + 6 * 14
+    assert bus_budget(CONFIG).busy_ns == n_bytes * 10_000 + 6 * 60_000
+
+
+def test_a_rate_that_the_bus_cannot_carry_is_refused_with_the_reason() -> None:
+    arm = FeetechArm(replace(CONFIG, rate_hz=500.0), Bench().port.open_port)
+    with pytest.raises(RefusedError, match=r"takes 1\.60 ms .*124 bytes at 1 Mbit/s.* lower arm\.rate_hz to 4"):
+        arm.open()
 
 
 def test_direction_and_home_are_applied(bench: Bench) -> None:

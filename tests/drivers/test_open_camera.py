@@ -9,8 +9,8 @@ import pytest
 from bench.camera_rig import camera_config
 from drivers.open_camera import open_camera
 from drivers.realsense_source import find_cameras
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError, RefusedError
-from interfaces.robot_config import CameraConfig
 
 
 def test_missing_camera_is_reported_at_once() -> None:

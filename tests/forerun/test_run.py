@@ -101,7 +101,10 @@ def test_the_recorder_may_die_and_the_record_goes_on(folder: Path, robot_file: P
         )
         robot.process.terminate()
         assert robot.wait() == 0, robot.said
-    assert {cycle.state for cycle in read_flight(folder / "flight").cycles} <= {CommandState.READY, CommandState.HOLDING}
+    assert {cycle.state for cycle in read_flight(folder / "flight").cycles} <= {
+        CommandState.READY,
+        CommandState.HOLDING,
+    }
 
 
 def test_a_policy_that_dies_comes_back_later_each_time_and_the_command_process_goes_on(running: StartedForerun) -> None:

@@ -88,3 +88,52 @@ def test_what_is_not_toml_is_said_so(tmp_path: Path, text: str) -> None:
 def test_an_absent_file_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a readable TOML file"):
         load_toml(tmp_path / "absent.toml", Cart)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coal:
+    kind: Literal["coal"]
+    shovels: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steam:
+    kind: Literal["steam", "vapour"]
+    shovels: int
+    pressure_pa: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    drive: Coal | Steam
+
+
+def load_engine(tmp_path: Path, text: str) -> Engine:
+    path = tmp_path / "engine.toml"
+    path.write_text(text)
+    return load_toml(path, Engine)
+
+
+def test_a_tag_chooses_one_of_several_tables(tmp_path: Path) -> None:
+    assert load_engine(tmp_path, 'drive = { kind = "coal", shovels = 2 }').drive == Coal(kind="coal", shovels=2)
+    steam = load_engine(tmp_path, 'drive = { kind = "vapour", shovels = 2, pressure_pa = 1 }').drive
+    assert steam == Steam(kind="vapour", shovels=2, pressure_pa=1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("drive = 1", "drive is 1; expected a table"),
+        ("drive = { shovels = 2 }", "drive.kind is missing; expected one of 'coal', 'steam', 'vapour'"),
+        ('drive = { kind = "oil" }', "drive.kind is 'oil'; expected one of 'coal', 'steam', 'vapour'"),
+        (
+            'drive = { kind = "coal", shovels = 2, pressure_pa = 1 }',
+            "drive.pressure_pa is 1; expected one of kind, shovels",
+        ),
+        ('drive = { kind = "steam", shovels = 2 }', "drive.pressure_pa is missing; expected a number"),
+    ],
+)
+def test_what_is_wrong_with_the_chosen_table_is_said(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_engine(tmp_path, text)
+    assert said in str(caught.value)

@@ -16,8 +16,9 @@ from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
 from sim.servo_bus_process import RigidActuators
 from sim.servo_emulator import EmulatedServo
+from sim.servo_world import feetech_arm
 
-CONFIG = load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm
+CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
 
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from interfaces.arm_config import ArmConfig
 from interfaces.errors import RefusedError
 from interfaces.messages import JointVector
-from interfaces.robot_config import ArmConfig, load_robot
+from interfaces.robot_config import load_robot
 from runtime.gate import Gate, GateStep
 from runtime.motion import Motion
 

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from interfaces.arm_config import ArmConfig
 from interfaces.bundle_manifest import ChunkSpec
 from interfaces.messages import JointState
-from interfaces.robot_config import ArmConfig, RobotConfig
+from interfaces.robot_config import RobotConfig
 from runtime.rest_stage import RestStage
 
 MS = 1_000_000

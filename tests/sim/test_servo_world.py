@@ -12,10 +12,10 @@ from interfaces.messages import JointState, JointVector
 from interfaces.robot_config import load_robot
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
 from sim.world import World
 
-CONFIG = load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm
+CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
 STEPS_A_PERIOD = 5
 
 

@@ -14,9 +14,10 @@ import pyrealsense2 as rs
 import pytest
 
 from drivers import realsense
+from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, DeviceLostError
 from interfaces.messages import Frame
-from interfaces.robot_config import CameraConfig, load_robot
+from interfaces.robot_config import load_robot
 from sim.camera_link import CameraLinkServer
 from sim.software_realsense import SimulatedCamera, SoftwareRealSense, pinhole
 

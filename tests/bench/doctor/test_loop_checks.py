@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.doctor.check import Check, Verdict
-from bench.doctor.loop_checks import cycle_bytes, loop_checks, wire_check
+from bench.doctor.loop_checks import loop_checks, wire_check
 from bench.doctor.loop_trial import LoopMeasurement
 from bench.doctor.machine import Counters, ProcessFacts
 from bench.doctor.process_checks import process_checks
@@ -119,12 +119,6 @@ def test_a_robot_that_requires_real_time_and_does_not_get_it_is_not_fit() -> Non
     checks = found(with_process(scheduler="OTHER"), strict)
     assert checks["scheduler, as read back"].verdict is BAD
     assert checks["cores it may use"].verdict is WEAK
-
-
-def test_the_bytes_of_a_cycle_by_hand() -> None:
-    # Sync write of 6 goals: header 2, id, length, instruction, address, count, 6 x (id, 2 bytes), checksum.
-    # Sync read: header 2, id, length, instruction, address, count, 6 ids, checksum. Six answers of 6 + 8 bytes.
-    assert cycle_bytes(ROBOT.arm) == (7 + 6 * 3 + 1) + (7 + 6 + 1) + 6 * 14
 
 
 def test_a_slow_bus_is_too_slow_for_the_rate() -> None:
