@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.arm_rigs.cable import Cable
 from drivers.feetech import FeetechArm
-from interfaces.errors import DeviceLostError
 from interfaces.messages import JointVector
 from interfaces.robot_config import RobotConfig
 from runtime.guarded_arm import GuardedArm
@@ -17,47 +17,6 @@ from sim.world import STEP_NS, World
 
 _COOL_DEGC = 25.0
 _SUPPLY_V = 12.0
-
-
-class CablePort:
-    """The BytePort of the driver, gone while the cable is pulled."""
-
-    def __init__(self, serial: LockstepSerial) -> None:
-        self._serial = serial
-        self.plugged = True
-
-    def open_port(self, path: str, baud_hz: int) -> CablePort:
-        """Return this port, for FeetechArm; raises DeviceLostError while the cable is pulled."""
-        self._look()
-        self._serial.open_port(path, baud_hz)
-        return self
-
-    def now_ns(self) -> int:
-        """Return the virtual instant."""
-        return self._serial.now_ns()
-
-    def write(self, data: bytes) -> None:
-        """Put bytes on the wire."""
-        self._look()
-        self._serial.write(data)
-
-    def read(self, count: int, t_deadline_ns: int) -> bytes:
-        """Return what arrives by the deadline."""
-        self._look()
-        return self._serial.read(count, t_deadline_ns)
-
-    def discard(self) -> None:
-        """Throw away what arrived."""
-        self._look()
-        self._serial.discard()
-
-    def close(self) -> None:
-        """Close."""
-        self._serial.close()
-
-    def _look(self) -> None:
-        if not self.plugged:
-            raise DeviceLostError("servo-bus is gone: the cable is pulled")
 
 
 class SimulatedArm:
@@ -72,10 +31,10 @@ class SimulatedArm:
         self._servos = ServoWorld(world)
         self._bus = simulated_servo_bus(self._servos)
         self.t_now_ns = self._t_world_ns = 10_000_000_000
-        self.cable = CablePort(LockstepSerial(self._bus, lambda: self.t_now_ns))
-        self.guarded = GuardedArm(
-            FeetechArm(feetech_arm(robot.arm), self.cable.open_port), robot.runtime.bus_error_budget
-        )
+        self.port = LockstepSerial(self._bus, lambda: self.t_now_ns)
+        self.cable = Cable()
+        arm = FeetechArm(feetech_arm(robot.arm), self.cable.serial(self.port.open_port))
+        self.guarded = GuardedArm(arm, robot.runtime.bus_error_budget)
 
     @property
     def faults(self) -> BusFaults:
@@ -131,6 +90,6 @@ class SimulatedArm:
         faults.n_drop = faults.n_corrupt = faults.delay_ns = 0
         faults.garbage, faults.echo = b"", False
         faults.silent_ids.clear()
-        self.cable.plugged = True
+        self.cable.plug()
         self.cool()
         self.supply()

@@ -95,9 +95,9 @@ class Trial:
             Fault.DELAY: lambda amount: setattr(arm.faults, "delay_ns", amount * MS),
             Fault.PROMPT: lambda _: setattr(arm.faults, "delay_ns", 0),
             Fault.ECHO: lambda amount: setattr(arm.faults, "echo", bool(amount)),
-            Fault.UNPLUG: lambda _: setattr(arm.cable, "plugged", False),
+            Fault.UNPLUG: lambda _: arm.cable.pull(),
             Fault.POWER_CUT: lambda _: self._power_cut(),
-            Fault.PLUG: lambda _: setattr(arm.cable, "plugged", True),
+            Fault.PLUG: lambda _: arm.cable.plug(),
             Fault.HOT: lambda amount: arm.heat(1 + amount % len(robot.arm.joints), amount),
             Fault.COOL: lambda _: arm.cool(),
             Fault.SUPPLY: lambda amount: arm.supply(0.1 * amount),
@@ -177,7 +177,7 @@ class Trial:
     def _reopen(self) -> JointState | None:
         joints = self._arm.guarded.reopen(self._t_ns)
         if joints is not None:
-            self._t_ns = max(self._t_ns, self._arm.cable.now_ns())  # opening takes its time, and is no period
+            self._t_ns = max(self._t_ns, self._arm.port.now_ns())  # opening takes its time, and is no period
             first = self._joints is None and self._stage.state is CommandState.BOOT
             self._take(StageInputKind.BEGIN if first else StageInputKind.BUS_BACK, joints=joints)
             self._joints = joints
@@ -201,7 +201,7 @@ class Trial:
         self._take(StageInputKind.POLICY_GONE, why="the policy is gone")
 
     def _power_cut(self) -> None:
-        self._arm.cable.plugged = False
+        self._arm.cable.pull()
         self._arm.bus.power_cycle()
 
     def _stall(self, amount: int) -> None:

@@ -1,0 +1,10 @@
+"""Every arm driver on emulated motors, for the conformance suite: one rig a motor family."""
+
+from __future__ import annotations
+
+from bench.arm_rigs.feetech import FeetechRig
+from bench.arm_rigs.rig import RigMaker
+
+RIGS: dict[str, RigMaker] = {
+    "feetech": FeetechRig,
+}

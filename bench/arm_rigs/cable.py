@@ -1,0 +1,86 @@
+"""A cable between computer and adapter that can be pulled: every call fails from then on, until the port is opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from drivers.can_port import CanFrame, CanHealth, CanOpener, CanPort
+from drivers.serial_port import BytePort, PortOpener
+from interfaces.errors import DeviceLostError
+
+
+class Cable:
+    """Whether it is plugged in, and how often it was pulled; joins ports to it."""
+
+    def __init__(self) -> None:
+        self.plugged = True
+        self._n_pulled = 0
+
+    def pull(self) -> None:
+        """Pull it: what is open is gone for good."""
+        self.plugged = False
+        self._n_pulled += 1
+
+    def plug(self) -> None:
+        """Put it back: ports can be opened again."""
+        self.plugged = True
+
+    def serial(self, open_port: PortOpener) -> PortOpener:
+        """Return an opener of ports that hang on this cable."""
+        return lambda path, baud_hz: _SerialPort(open_port(path, baud_hz), self.check(path))
+
+    def can(self, open_port: CanOpener) -> CanOpener:
+        """Return an opener of ports that hang on this cable."""
+        return lambda port, baud_hz: _CanPort(open_port(port, baud_hz), self.check(port))
+
+    def check(self, port: str) -> Callable[[], None]:
+        """Return what raises DeviceLostError once the cable was pulled; raises it now where it is."""
+        n_pulled = self._n_pulled
+
+        def look() -> None:
+            if not self.plugged or self._n_pulled != n_pulled:
+                raise DeviceLostError(f"{port} is gone: the cable is pulled")
+
+        look()
+        return look
+
+
+class _SerialPort:
+    def __init__(self, port: BytePort, look: Callable[[], None]) -> None:
+        self._port, self._look = port, look
+        self.now_ns = port.now_ns
+        self.close = port.close
+
+    def write(self, data: bytes) -> None:
+        self._look()
+        self._port.write(data)
+
+    def read(self, count: int, t_deadline_ns: int) -> bytes:
+        self._look()
+        return self._port.read(count, t_deadline_ns)
+
+    def discard(self) -> None:
+        self._look()
+        self._port.discard()
+
+
+class _CanPort:
+    def __init__(self, port: CanPort, look: Callable[[], None]) -> None:
+        self._port, self._look = port, look
+        self.now_ns = port.now_ns
+        self.close = port.close
+
+    def send(self, frames: Sequence[CanFrame]) -> None:
+        self._look()
+        self._port.send(frames)
+
+    def receive(self, t_deadline_ns: int) -> CanFrame | None:
+        self._look()
+        return self._port.receive(t_deadline_ns)
+
+    def discard(self) -> None:
+        self._look()
+        self._port.discard()
+
+    def health(self) -> CanHealth:
+        return self._port.health()
