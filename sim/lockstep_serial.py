@@ -1,27 +1,27 @@
-"""A serial port on a virtual clock: the real driver sends real bytes to emulated servos, and nobody sleeps."""
+"""A serial port on a virtual clock: the real driver sends real bytes to emulated motors, and nobody sleeps."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sim.servo_bus import ServoBus
+from sim.serial_bus import SerialBus
 
 
 class LockstepSerial:
-    """The BytePort of drivers/serial_port.py, joined to a servo bus without a kernel in between.
+    """The BytePort of drivers/serial_port.py, joined to an emulated bus without a kernel in between.
 
     `clock_ns` tells the instant at which an exchange begins; within it, this port's own clock runs on by the wire time, so
     the driver sees answers and time-outs exactly as late as they would be.
     """
 
-    def __init__(self, bus: ServoBus, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, bus: SerialBus, clock_ns: Callable[[], int]) -> None:
         self._bus = bus
         self._clock_ns = clock_ns
         self._t_ns = clock_ns()
         self._incoming: list[tuple[int, bytes]] = []  # (arrival, bytes), in order
 
     def open_port(self, path: str, baud_hz: int) -> LockstepSerial:
-        """Return this port, set to a rate: give it to FeetechArm as `open_port`; `path` is only a name."""
+        """Return this port, set to a rate: give it to a driver as `open_port`; `path` is only a name."""
         del path
         self._bus.baud_hz = baud_hz
         return self
@@ -33,7 +33,10 @@ class LockstepSerial:
 
     def write(self, data: bytes) -> None:
         """Put bytes on the wire now."""
-        self._incoming += [(reply.t_done_ns, reply.data) for reply in self._bus.handle(data, self.now_ns())]
+        for reply in self._bus.handle(data, self.now_ns()):
+            # An adapter keeps the order: what was sent later does not overtake what is late.
+            t_queued_ns = self._incoming[-1][0] if self._incoming else 0
+            self._incoming.append((max(t_queued_ns, reply.t_done_ns), reply.data))
 
     def read(self, count: int, t_deadline_ns: int) -> bytes:
         """Return `count` bytes, or fewer when no more arrive by the deadline; time runs on to whichever it is."""
@@ -58,5 +61,5 @@ class LockstepSerial:
         self._incoming = [(t, data) for t, data in self._incoming if t > t_ns]
 
     def close(self) -> None:
-        """Forget what is underway; the servos stay as they are."""
+        """Forget what is underway; the motors stay as they are."""
         self._incoming.clear()

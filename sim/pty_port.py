@@ -1,4 +1,4 @@
-"""A serial port made of software: a pseudo terminal under a name of its own, with an emulated servo bus behind it.
+"""A serial port made of software: a pseudo terminal under a name of its own, with an emulated bus behind it.
 
 A pty is not paced; answers are held back until their last bit would have left the wire. All answers to one request are
 handed over together, as a USB adapter bundles them. A host at the wrong rate is not understood.
@@ -18,20 +18,20 @@ import tty
 from contextlib import suppress
 from pathlib import Path
 
-from sim.servo_bus import ServoBus
+from sim.serial_bus import SerialBus
 
 TCGETS2 = 0x802C542A  # struct termios2: 11 words, the last two are the rates of input and output in baud
 PR_SET_TIMERSLACK = 29
 TIMER_SLACK_NS = 1_000  # the kernel may otherwise wake this thread 50 us late
 IDLE_S = 0.25
 RAMP_S = 0.002
-REALTIME_PRIORITY = 70  # above the command process: real servos do not wait for a processor
+REALTIME_PRIORITY = 70  # above the command process: real motors do not wait for a processor
 
 
 class PtyPort:
     """Serves a bus on a pty at `path`, in a thread of its own, from `open` to `close`."""
 
-    def __init__(self, bus: ServoBus, path: Path) -> None:
+    def __init__(self, bus: SerialBus, path: Path) -> None:
         self._bus = bus
         self._path = path
         self._thread: threading.Thread | None = None
@@ -49,11 +49,11 @@ class PtyPort:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(os.ttyname(self._slave))
         fresh.replace(self._path)
-        self._thread = threading.Thread(target=self._serve, name="servo bus", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="serial bus", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Unplug: the host's next call finds its port gone. The servos stay powered."""
+        """Unplug: the host's next call finds its port gone. The motors stay powered."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -94,7 +94,7 @@ class PtyPort:
         return RAMP_S if self._bus.is_ramping else IDLE_S
 
     def _rest(self) -> None:
-        """Nobody asks: let time pass on the servos, and give the port free when its user has died.
+        """Nobody asks: let time pass on the motors, and give the port free when its user has died.
 
         A host that claims the port (TIOCEXCL) and is killed would leave it claimed: a real port forgets that when it is
         closed for the last time, but this end keeps ours open. Hosts also lock it, and a lock dies with its process.

@@ -1,7 +1,7 @@
 """The half-duplex bus that emulated servos hang on: bytes in, bytes out with the instant their last bit would be on the wire.
 
-Ten bits a byte at the bus's rate, each servo's return delay before its answer, nobody answers before the wire is free. A
-servo that is set to another rate hears nothing; a packet with a wrong checksum is met with silence.
+The wire is that of sim/serial_bus.py; each servo waits its return delay before it answers. A servo that is set to another
+rate hears nothing; a packet with a wrong checksum is met with silence.
 
 Undocumented, and so decided here: a request begun and not continued for 5 ms is forgotten; in a sync read, servos after one
 that is missing answer in its stead at once; a broadcast ping is answered by everybody in the order of the bus.
@@ -10,34 +10,14 @@ that is missing answer in its stead at once; a broadcast ping is answered by eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from drivers.feetech_protocol import BROADCAST_ID, Instruction, Packet, PacketParser, build_packet
 from drivers.feetech_registers import GOAL_POSITION
 from sim.goal_tape import GoalTape
+from sim.serial_bus import BusFaults, Reply, Wire
 from sim.servo_emulator import EmulatedServo
 
 GAP_NS = 5_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Bytes of one servo, and when the host has the last of them."""
-
-    t_done_ns: int
-    data: bytes
-
-
-@dataclass(slots=True)
-class BusFaults:
-    """What goes wrong on purpose; counts run down as replies are hit."""
-
-    n_drop: int = 0  # replies that get lost
-    n_corrupt: int = 0  # replies that come with a wrong checksum
-    garbage: bytes = b""  # comes before the next reply, once
-    silent_ids: set[int] = field(default_factory=set[int])  # servos whose cable is off
-    echo: bool = False  # the adapter sends the host's own bytes back, as half-duplex ones do
-    delay_ns: int = 0  # every reply comes so much later
 
 
 class ServoBus:
@@ -45,11 +25,9 @@ class ServoBus:
 
     def __init__(self, servos: Sequence[EmulatedServo], baud_hz: int = 1_000_000) -> None:
         self.servos = list(servos)
-        self.faults = BusFaults()
         self.tape: GoalTape | None = None  # what the servos were told to do, and when, while one runs
-        self._baud_hz = baud_hz
+        self._wire = Wire(baud_hz)
         self._parser = PacketParser()
-        self._t_free_ns = 0
         self._singles: dict[int, Callable[[EmulatedServo, bytes], bytes | None]] = {
             Instruction.PING: lambda _servo, _data: b"",
             Instruction.READ: _read,
@@ -63,15 +41,20 @@ class ServoBus:
         }
 
     @property
+    def faults(self) -> BusFaults:
+        """Return what goes wrong on purpose."""
+        return self._wire.faults
+
+    @property
     def baud_hz(self) -> int:
         """Return the rate at which the host's port is set."""
-        return self._baud_hz
+        return self._wire.baud_hz
 
     @baud_hz.setter
     def baud_hz(self, baud_hz: int) -> None:
         """Take over the rate of the host's port."""
-        if baud_hz != self._baud_hz:
-            self._baud_hz = baud_hz
+        if baud_hz != self._wire.baud_hz:
+            self._wire.baud_hz = baud_hz
             self._parser.reset()
 
     @property
@@ -92,10 +75,9 @@ class ServoBus:
 
     def handle(self, data: bytes, t_now_ns: int) -> list[Reply]:
         """Put the host's bytes on the wire at `t_now_ns`, and return what comes back."""
-        if t_now_ns > self._t_free_ns + GAP_NS:
+        if t_now_ns > self._wire.t_free_ns + GAP_NS:
             self._parser.reset()
-        self._t_free_ns = max(t_now_ns, self._t_free_ns) + self._wire_ns(len(data))
-        replies = [Reply(self._t_free_ns, data)] if self.faults.echo else []
+        replies = self._wire.ask(data, t_now_ns)
         for packet in self._parser.feed(data):
             replies += self._execute(packet)
         return replies
@@ -115,7 +97,7 @@ class ServoBus:
         servo = listening.get(packet.servo_id)
         if servo is None:
             return []
-        servo.advance(self._t_free_ns)
+        servo.advance(self._wire.t_free_ns)
         error = servo.measure()
         answer = action(servo, packet.parameters)
         answered = servo.answers_writes or packet.code in {Instruction.PING, Instruction.READ}
@@ -128,7 +110,7 @@ class ServoBus:
             return [reply for servo in servos for reply in self._reply(servo, servo.servo_id, servo.measure(), b"")]
         if packet.code != Instruction.READ:  # two dozen servos reading out their memory at once say nothing
             for servo in servos:
-                servo.advance(self._t_free_ns)
+                servo.advance(self._wire.t_free_ns)
                 action(servo, packet.parameters)
         return []
 
@@ -140,7 +122,7 @@ class ServoBus:
         for servo_id in servo_ids:
             servo = listening.get(servo_id)
             if servo is not None:
-                servo.advance(self._t_free_ns)
+                servo.advance(self._wire.t_free_ns)
                 error = servo.measure()
                 replies += self._reply(servo, servo_id, error, servo.read(address, count))
         return replies
@@ -152,29 +134,17 @@ class ServoBus:
         for start in range(2, len(parameters) - count, count + 1):
             servo = listening.get(parameters[start])
             if servo is not None:
-                servo.advance(self._t_free_ns)
+                servo.advance(self._wire.t_free_ns)
                 servo.write(address, parameters[start + 1 : start + 1 + count])
         if self.tape is not None and address == GOAL_POSITION.address:
-            self.tape.put(self._t_free_ns, [servo.get(GOAL_POSITION) for servo in self.servos])
+            self.tape.put(self._wire.t_free_ns, [servo.get(GOAL_POSITION) for servo in self.servos])
 
     def _reply(self, servo: EmulatedServo, servo_id: int, error: int, answer: bytes) -> list[Reply]:
         """Put one answer on the wire; `servo_id` is who was asked, also where that was just changed."""
-        data = build_packet(servo_id, error, answer)
-        self._t_free_ns += servo.return_delay_ns + self._wire_ns(len(data))
-        if self.faults.n_drop:
-            self.faults.n_drop -= 1
-            return []
-        if self.faults.n_corrupt:
-            self.faults.n_corrupt -= 1
-            data = data[:-1] + bytes((data[-1] ^ 0x55,))
-        garbage, self.faults.garbage = self.faults.garbage, b""
-        return [Reply(self._t_free_ns + self.faults.delay_ns, garbage + data)]
+        return self._wire.answer(build_packet(servo_id, error, answer), servo.return_delay_ns)
 
     def _hears(self, servo: EmulatedServo) -> bool:
-        return servo.baud_hz == self._baud_hz and servo.servo_id not in self.faults.silent_ids
-
-    def _wire_ns(self, n_bytes: int) -> int:
-        return round(n_bytes * 10e9 / self._baud_hz)
+        return servo.baud_hz == self._wire.baud_hz and servo.servo_id not in self.faults.silent_ids
 
 
 def _read(servo: EmulatedServo, parameters: bytes) -> bytes:
