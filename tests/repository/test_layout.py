@@ -37,8 +37,10 @@ def test_every_test_stands_where_its_module_does(root: Path, python_files: list[
 
     tests = [path for path in python_files if path.parts[0] == "tests" and path.name.startswith("test_")]
     assert tests
-    # Tests of the repository and of faults injected into running processes belong to no one module.
-    assert [str(test) for test in tests if test.parts[1] not in {"repository", "faults"} and not stands(test)] == []
+    # Tests of the repository, of faults injected into running processes, and of what all drivers must do belong to no one module.
+    of_all = {"repository", "faults", "machines"}
+    alone = [test for test in tests if test.parts[1] not in of_all and "test_conformance" not in test.stem]
+    assert [str(test) for test in alone if not stands(test)] == []
 
 
 def test_no_installed_distribution_takes_the_name_of_a_room(rooms: set[str]) -> None:

@@ -25,6 +25,8 @@ UNITS = (
     "px",
     "ratio",
     "gain",
+    "turns",
+    "per_turn",
 )
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
