@@ -26,8 +26,8 @@ from drivers.feetech import FeetechArm
 from drivers.feetech_registers import FEEDBACK_ADDRESS, FEEDBACK_BYTES, GOAL_POSITION
 from interfaces.errors import BusTimeoutError
 from interfaces.robot_config import load_robot
+from sim.feetech_arm import feetech_arm
 from sim.servo_bus_process import ServoBusProcess
-from sim.servo_world import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[1] / "robots" / "simulated.toml"
 PAUSE_S = 0.004

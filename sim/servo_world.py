@@ -10,8 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.feetech_registers import OVERLOAD_TORQUE
-from interfaces.arm_config import ArmConfig, FeetechConfig
-from interfaces.errors import RefusedError
 from sim.servo_bus import ServoBus
 from sim.servo_emulator import EmulatedServo
 from sim.world import World
@@ -67,15 +65,6 @@ class ServoWorld:
     def set_effort_limit(self, index: int, ratio: float) -> None:
         """Limit a motor's torque from the next step on."""
         self._effort_limit_ratio[index] = ratio
-
-
-def feetech_arm(arm: ArmConfig) -> FeetechConfig:
-    """Return the arm of a robot file, known to be of the kind that is simulated here; raises RefusedError otherwise."""
-    if not isinstance(arm, FeetechConfig) or len(arm.joints) != N_MOTORS:
-        raise RefusedError(
-            f"the simulated arm has {N_MOTORS} servos of Feetech; this one has {len(arm.joints)} of {arm.driver}"
-        )
-    return arm
 
 
 def simulated_servo_bus(actuators: ServoWorld) -> ServoBus:

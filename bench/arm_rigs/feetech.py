@@ -13,11 +13,11 @@ from drivers.feetech import FeetechArm
 from drivers.feetech_registers import RAD_PER_TICK
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
 from sim.servo_bus_process import RigidActuators
 from sim.servo_emulator import EmulatedServo
-from sim.servo_world import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
 # Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.

@@ -28,8 +28,9 @@ from runtime.action_pacer import ActionPacer
 from runtime.command_stage import CommandStage
 from runtime.frame_pacer import FramePacer
 from sim.camera_renderer import CameraRenderer
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
-from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
+from sim.servo_world import ServoWorld, simulated_servo_bus
 from sim.world import STEP_NS, World
 
 _PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed

@@ -10,9 +10,10 @@ from drivers.feetech import FeetechArm
 from interfaces.messages import JointVector
 from interfaces.robot_config import RobotConfig
 from runtime.guarded_arm import GuardedArm
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import BusFaults, ServoBus
-from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
+from sim.servo_world import ServoWorld, simulated_servo_bus
 from sim.world import STEP_NS, World
 
 _COOL_DEGC = 25.0

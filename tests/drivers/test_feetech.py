@@ -14,11 +14,11 @@ from interfaces.arm_config import FeetechConfig
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, RefusedError
 from interfaces.messages import JointState, JointVector
 from interfaces.robot_config import load_robot
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import Reply, ServoBus
 from sim.servo_bus_process import RigidActuators
 from sim.servo_emulator import EmulatedServo
-from sim.servo_world import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
 CONFIG = feetech_arm(load_robot(ROBOT_FILE).arm)

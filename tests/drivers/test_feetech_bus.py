@@ -12,8 +12,8 @@ from drivers.feetech_registers import RAD_PER_TICK
 from drivers.open_devices import open_arm
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError
 from interfaces.robot_config import load_robot
+from sim.feetech_arm import feetech_arm
 from sim.servo_bus_process import ServoBusProcess
-from sim.servo_world import feetech_arm
 
 CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])

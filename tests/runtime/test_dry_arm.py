@@ -12,11 +12,11 @@ from drivers.feetech_registers import RAD_PER_TICK
 from interfaces.errors import BusTimeoutError, DeviceLostError
 from interfaces.robot_config import load_robot
 from runtime.dry_arm import DryArm
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
 from sim.servo_bus_process import RigidActuators
 from sim.servo_emulator import EmulatedServo
-from sim.servo_world import feetech_arm
 
 CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])

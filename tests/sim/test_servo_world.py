@@ -10,9 +10,10 @@ from drivers.feetech import FeetechArm
 from drivers.feetech_registers import RAD_PER_TICK
 from interfaces.messages import JointState, JointVector
 from interfaces.robot_config import load_robot
+from sim.feetech_arm import feetech_arm
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
-from sim.servo_world import ServoWorld, feetech_arm, simulated_servo_bus
+from sim.servo_world import ServoWorld, simulated_servo_bus
 from sim.world import World
 
 CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
