@@ -14,6 +14,10 @@ def open_camera(config: CameraConfig) -> Camera:
             f"camera {config.name}: a simulated camera lives in sim/, which the robot's programs never import; "
             "`forerun policy` puts it in"
         )
+    if config.driver == "uvc":
+        from drivers.uvc import UvcCamera
+
+        return UvcCamera(config)
     from drivers.realsense import RealSenseCamera
 
     return RealSenseCamera(config)

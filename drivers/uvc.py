@@ -1,0 +1,196 @@
+"""A plain USB camera (UVC): the newest picture, in memory of our own, stamped on our clock.
+
+The kernel stamps a frame on the monotonic clock when its transfer begins (uvcvideo; drivers of other cameras likewise), so the
+instant of capture is that stamp less the robot file's `latency_ms`; where the stamp cannot be, it is the arrival less the same.
+Such cameras count no frames: a number counts what came from the kernel, and `lost` those of them that could not be decoded or
+had waited for so long that newer ones were there.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import cv2
+
+from drivers.camera import CameraHealth
+from drivers.clock_mapping import ClockMapping, Stamp
+from drivers.uvc_source import BUFFERS, Bgr, FrameSource, VideoDevice
+from interfaces.camera_config import CameraConfig
+from interfaces.errors import DeviceError, DeviceLostError
+from interfaces.messages import Frame
+
+WARM_UP_FRAMES = 15  # half a second at 30 Hz, for the exposure to settle
+FIRST_FRAME_NS = 10_000_000_000
+RESTART_PATIENCE_NS = 2_000_000_000  # for the first frame after a restart
+RESTARTS_MAX = 2  # in a row, without a frame between them
+GIVE_UP_NS = 5_000_000_000  # a camera that was unplugged may come back so long
+RETRY_NS = 500_000_000  # between two attempts to start a camera that is not there
+WAIT_SLICE_NS = 100_000_000
+OLD_PERIODS = 2  # a frame that old has waited for its reader
+PROMPT_NS = 1_000_000  # so long is waited for a frame that is already there
+
+_log = logging.getLogger(__name__)
+
+
+class UvcCamera:
+    """One UVC camera, which starts its stream anew when it falls silent, and gives up after that."""
+
+    def __init__(self, config: CameraConfig, source: FrameSource | None = None) -> None:
+        """Take the stream to ask for, and where from: by default the device file in `config.serial`."""
+        self._config = config
+        self._source: FrameSource = source or VideoDevice(config.serial)
+        self._opened = False
+        self._reset()
+
+    @property
+    def name(self) -> str:
+        """Return the camera's name in the robot file."""
+        return self._config.name
+
+    def open(self) -> None:
+        """Start the stream, and return once the exposure had time to settle.
+
+        Raises DeviceLostError where there is no such camera or it sends nothing, DeviceError where it is busy, forbidden, or does
+        not offer the stream.
+        """
+        self.close()
+        self._reset()
+        try:
+            self._source.start(self._config)
+        except DeviceError as error:
+            raise type(error)(f"{self._label}: {error}") from error
+        self._opened = True
+        t_limit_ns = self._source.now_ns() + FIRST_FRAME_NS
+        for _ in range(WARM_UP_FRAMES + 1):
+            self._pending = self._next_frame(t_limit_ns)
+            if self._pending is None:
+                self.close()
+                raise DeviceLostError(f"{self._label}: started, but sent no frames within {FIRST_FRAME_NS / 1e9:.0f} s")
+        self._lost = 0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Return the newest frame not yet returned, or None when none came in time.
+
+        A stream that falls silent for `stale_ms` is started anew here, at most RESTARTS_MAX times in a row, and a camera that is
+        unplugged is looked for for GIVE_UP_NS; then raises DeviceLostError. A start may take 10 s where the camera says nothing.
+        """
+        if not self._opened:
+            raise DeviceLostError(f"{self._label}: is not open")
+        pending, self._pending = self._pending, None
+        t_limit_ns = self._source.now_ns() + (0 if pending else round(timeout_s * 1e9))
+        while True:
+            frame = self._next_frame(min(t_limit_ns, self._source.now_ns() + WAIT_SLICE_NS)) or pending
+            if frame is not None:
+                self._frames += 1
+                return frame
+            self._tend_silence()
+            if self._source.now_ns() >= t_limit_ns:
+                return None
+
+    def health(self) -> CameraHealth:
+        """Return counts since the camera was opened; its clock is "arrival", by the kernel's stamp or our own."""
+        return CameraHealth(
+            clock=self._clock.clock, frames=self._frames, lost=self._lost, rejected=self._clock.rejected
+        )
+
+    def close(self) -> None:
+        """Stop the stream."""
+        self._opened = False
+        self._source.stop()
+
+    @property
+    def _label(self) -> str:
+        return f"camera {self._config.name} ({self._source.label})"
+
+    def _reset(self) -> None:
+        self._clock = ClockMapping(
+            latency_ns=round(self._config.latency_ms * 1e6), age_max_ns=round(self._config.stale_ms * 1e6)
+        )
+        self._pending: Frame | None = None
+        self._frames = self._lost = self._number = self._restarts = 0
+        self._gone: str | None = None  # why there is no stream
+        self._t_heard_ns = self._t_gone_ns = self._t_attempt_ns = self._source.now_ns()
+
+    def _next_frame(self, t_limit_ns: int) -> Frame | None:
+        """Return the newest frame, waiting for one until `t_limit_ns`; None also where the camera has just gone."""
+        try:
+            while self._source.wait(max(0, t_limit_ns - self._source.now_ns())):
+                taken = self._taken()
+                if taken is not None:
+                    self._t_heard_ns, self._restarts = self._source.now_ns(), 0
+                    return self._frame(*taken)
+        except DeviceLostError as error:
+            self._give_up_stream(str(error))
+        return None
+
+    def _taken(self) -> tuple[Bgr, float] | None:
+        """Return the newest of the frames that wait; None where it cannot be decoded, or is of another size."""
+        taken = self._take()
+        for _ in range(BUFFERS):
+            # After a pause of the reader all buffers hold old pictures, and the camera has none to fill.
+            if taken is None or not self._waited(taken[1]) or not self._source.wait(PROMPT_NS):
+                break
+            self._lost += 1
+            taken = self._take()
+        return taken
+
+    def _take(self) -> tuple[Bgr, float] | None:
+        taken = self._source.take()
+        self._number += 1
+        # A Motion JPEG picture that lost a part on its way may decode to anything.
+        if taken is None or taken[0].shape != (self._config.height_px, self._config.width_px, 3):
+            self._lost += 1
+            return None
+        return taken
+
+    def _waited(self, stamp_ms: float) -> bool:
+        """Return whether by its stamp a frame is of before the reader came."""
+        return self._source.now_ns() - stamp_ms * 1e6 > OLD_PERIODS * 1e9 / self._config.rate_hz
+
+    def _frame(self, bgr: Bgr, stamp_ms: float) -> Frame:
+        t_arrival_ns = self._source.now_ns()
+        # The kernel's clock is ours already: nothing lies between them.
+        stamp = Stamp(clock="system", stamp_ms=stamp_ms, readout_ms=0.0)
+        t_capture_ns = self._clock.capture_ns(stamp, t_arrival_ns, epoch_from_monotonic_ns=0)
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB).astype("uint8", copy=False)
+        rgb.flags.writeable = False
+        return Frame(
+            camera=self._config.name,
+            number=self._number,
+            t_capture_ns=t_capture_ns,
+            t_arrival_ns=t_arrival_ns,
+            rgb=rgb,
+            depth_mm=None,
+        )
+
+    def _tend_silence(self) -> None:
+        """Start a stream anew that is silent for too long, or gone; raises DeviceLostError where that is in vain."""
+        t_now_ns = self._source.now_ns()
+        silent_ns = t_now_ns - self._t_heard_ns
+        if self._gone is None:
+            if silent_ns < (RESTART_PATIENCE_NS if self._restarts else self._config.stale_ms * 1e6):
+                return
+            self._give_up_stream(f"no frame for {silent_ns / 1e9:.1f} s")
+        elif t_now_ns - self._t_attempt_ns < RETRY_NS:
+            return
+        if self._restarts == RESTARTS_MAX or t_now_ns - self._t_gone_ns > GIVE_UP_NS:
+            self.close()
+            raise DeviceLostError(f"{self._label}: {self._gone}; {self._restarts} restarts did not help")
+        self._restart()
+
+    def _give_up_stream(self, why: str) -> None:
+        self._gone, self._t_gone_ns = why, self._source.now_ns()
+        self._source.stop()
+        _log.warning("%s: %s", self._label, why)
+
+    def _restart(self) -> None:
+        self._t_attempt_ns = self._source.now_ns()
+        try:
+            self._source.start(self._config)
+        except DeviceError as error:
+            self._gone = str(error)
+            return
+        self._gone = None
+        self._restarts += 1
+        self._t_heard_ns = self._source.now_ns()
+        _log.warning("%s: started anew (%d of %d)", self._label, self._restarts, RESTARTS_MAX)
