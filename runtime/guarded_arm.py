@@ -47,6 +47,7 @@ class GuardedArm:
             joints = self._arm.hold()
         except ForerunError as error:  # also a motor that refuses: the person who mends it finds the loop alive
             self.fault = str(error)
+            self._arm.close()
             return None
         self.lost, self._errors = False, 0
         self._t_opened_ns = t_now_ns
@@ -68,6 +69,8 @@ class GuardedArm:
         self.fault = str(error)
         if isinstance(error, DeviceLostError):
             self.lost = True
+            # A device file that is still open keeps its number: the adapter would come back under another name.
+            self._arm.close()
         elif self._errors >= self._error_budget:
             self.lost = True
             self.fault = f"{self._errors} bus cycles failed in a row: {error}"

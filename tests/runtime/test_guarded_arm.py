@@ -76,12 +76,24 @@ def test_a_port_that_is_gone_is_a_lost_bus_at_once() -> None:
     assert arm.fault == "unplugged"
 
 
+def test_a_port_that_is_gone_is_let_go_at_once() -> None:
+    # While it is held, Linux gives its name to nobody: an adapter plugged in again would be ttyUSB1.
+    script = ScriptedArm(None, None, DeviceLostError("unplugged"), None, DeviceLostError("unplugged again"))
+    arm = GuardedArm(script, error_budget=3)
+    arm.reopen(0)
+    arm.exchange(POSE)
+    assert script.calls[-2:] == ["exchange", "close"]
+    arm.reopen(10_000 * MS)
+    assert script.calls[-3:] == ["open", "hold", "close"]
+
+
 @pytest.mark.parametrize("error", [DeviceLostError("no port"), RefusedError("wrong model")])
 def test_a_lost_bus_is_tried_again_every_half_second(error: ForerunError) -> None:
     inner = ScriptedArm(error, None, error)
     arm = GuardedArm(inner, error_budget=3)
     tried = [arm.reopen(t_ms * MS) is JOINTS for t_ms in range(0, 1010, 10)]
-    assert inner.calls == ["close", "open", "close", "open", "hold", "close", "open", "hold"]
+    failed = [["close", "open", "close"], ["close", "open", "hold", "close"]]
+    assert inner.calls == [*failed[0], *failed[1], "close", "open", "hold"]
     assert tried.index(True) == 100
     assert not arm.lost
 

@@ -1,0 +1,120 @@
+"""Real USB and real CAN controllers, without hardware: `python -m tests.machines.qemu_lab` from the repository's root.
+
+Boots a stock Debian kernel in QEMU and runs our drivers inside: an FTDI adapter with emulated servos, unplugged and plugged in
+again, also under the command process; two CAN controllers on one wire; a camera. Says what was seen, step by step; ends with
+status 1 when a step failed. Takes a minute or two; needs Debian, and no rights but for the packages that it names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.machines.qemu_kernel import fetch_kernel, write_start_files
+from tests.machines.qemu_machine import Machine, MachineError
+from tests.machines.qemu_servos import ServosOnSocket
+
+REPOSITORY = Path(__file__).parents[2]
+CACHE = Path.home() / ".cache" / "forerun" / "qemu"
+PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "ip": "iproute2"}  # program: the package it comes in
+TRIALS = {  # trial: the kernel modules that it needs, beside those of the root
+    "adapter": ("xhci_pci", "ftdi_sio"),
+    "runtime": ("xhci_pci", "ftdi_sio"),
+}
+SILENCE_S = 120.0  # no trial is quiet for so long
+TOTAL_S = 600.0
+
+
+def main() -> int:
+    """Run the trials; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)}; all unless named")
+    trials = parser.parse_args().trials or list(TRIALS)
+    if not set(trials) <= set(TRIALS):
+        parser.error(f"trials are {', '.join(TRIALS)}")
+    tally = Tally()
+    install_programs()
+    with tempfile.TemporaryDirectory(prefix="forerun-qemu") as folder:
+        run_trials(trials, Path(folder), tally)
+    say(f"{tally.n_ok} steps ok, {tally.n_failed} failed, {tally.seconds:.0f} s")
+    return 1 if tally.n_failed or not tally.n_ok else 0
+
+
+class Tally:
+    """How many steps went well, and since when."""
+
+    def __init__(self) -> None:
+        self.t_start_ns = time.monotonic_ns()
+        self.n_ok = 0
+        self.n_failed = 0
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has taken."""
+        return (time.monotonic_ns() - self.t_start_ns) * 1e-9
+
+    def count(self, kind: str, text: str) -> None:
+        """Print one step, and count it."""
+        self.n_ok += kind == "ok"
+        self.n_failed += kind == "failed"
+        say(f"[{self.seconds:4.0f} s] {kind} {text}")
+
+
+def install_programs() -> None:
+    """Install the Debian packages that are missing, as root; name them otherwise."""
+    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
+    if missing and os.geteuid() != 0:
+        raise SystemExit(f"please install first: apt-get install --no-install-recommends {' '.join(missing)}")
+    if missing:
+        say(f"installing {' '.join(missing)}")
+        install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing]
+        subprocess.run(["apt-get", "-qq", "update"], check=True)
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+
+
+def run_trials(trials: list[str], folder: Path, tally: Tally) -> None:
+    """Boot the machine, run the trials in it, and count what they say."""
+    kernel = fetch_kernel(CACHE)
+    modules = [module for trial in trials for module in TRIALS[trial]]
+    start = f"cd {REPOSITORY} && TMPDIR=/run exec {sys.executable} -B -m tests.machines.qemu_guest {' '.join(trials)}"
+    write_start_files(folder / "start.cpio", kernel, modules, start)
+    with Machine(kernel.image, folder / "start.cpio", folder) as machine, ServosOnSocket(machine.servos):
+        try:
+            listen(machine, tally)
+        except MachineError as error:
+            console = machine.console.read_text(errors="replace")[-3000:]
+            tally.count("failed", f"{error}; the end of the console:\n{console}")
+
+
+def listen(machine: Machine, tally: Tally) -> None:
+    """Do what the inside asks for, and count what it says, until it has nothing more to say; raises MachineError."""
+    orders = {"plug": machine.plug, "unplug": machine.unplug}
+    while tally.seconds < TOTAL_S:
+        line = machine.inside.receive(time.monotonic_ns() + round(SILENCE_S * 1e9))
+        if line is None:
+            raise MachineError(f"nothing was heard for {SILENCE_S:g} s")
+        kind, _, text = line.partition(" ")
+        if kind == "end":
+            return
+        if kind == "do":
+            orders[text]()
+            machine.inside.send("done")
+        elif kind in {"ok", "failed"}:
+            tally.count(kind, text)
+    raise MachineError(f"it takes longer than {TOTAL_S:g} s")
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
