@@ -63,7 +63,7 @@ def write_start_files(path: Path, kernel: Kernel, modules: Iterable[str], start:
     files = {"bin/busybox": (kernel.shell.read_bytes(), 0o755)}
     files |= {f"modules/{module.name}": (module.read_bytes(), 0o644) for module in order}
     files["init"] = (_init_script([module.name for module in order], start).encode(), 0o755)
-    path.write_bytes(_archive(("bin", "modules", "proc", "sys", "dev", "root"), files))
+    path.write_bytes(_archive(("bin", "modules", "proc", "sys", "dev", "host"), files))
 
 
 def _init_script(modules: list[str], start: str) -> str:
@@ -73,15 +73,15 @@ def _init_script(modules: list[str], start: str) -> str:
             "/bin/busybox --install -s /bin",
             "mount -t proc proc /proc",
             *[f"insmod /modules/{name}" for name in modules],
-            "mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro root /root",
-            "mount -t proc proc /root/proc",
-            "mount -t sysfs sys /root/sys",
-            "mount -t devtmpfs dev /root/dev",
-            "mkdir -p /root/dev/shm /root/dev/pts",
-            "mount -t tmpfs shm /root/dev/shm",
-            "mount -t devpts pts /root/dev/pts",
-            "mount -t tmpfs run /root/run",  # the one place where something can be written
-            f"chroot /root /bin/sh -c '{start}'",
+            "mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro root /host",
+            "mount -t proc proc /host/proc",
+            "mount -t sysfs sys /host/sys",
+            "mount -t devtmpfs dev /host/dev",
+            "mkdir -p /host/dev/shm /host/dev/pts",
+            "mount -t tmpfs shm /host/dev/shm",
+            "mount -t devpts pts /host/dev/pts",
+            "mount -t tmpfs run /host/run",  # the one place where something can be written
+            f"chroot /host /bin/sh -c '{start}'",
             "poweroff -f",
             "",
         ]
