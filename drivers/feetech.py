@@ -13,7 +13,8 @@ import numpy as np
 from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
-from drivers.feetech_bus import TURNAROUND_NS, FeetechBus, check_kept
+from drivers.feetech_answers import OpenQuestions
+from drivers.feetech_bus import TURNAROUND_NS, FeetechBus
 from drivers.feetech_protocol import ServoFault
 from drivers.feetech_registers import MODEL_STS3215, RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
 from drivers.feetech_setup import ServoFrame, prepare_servo
@@ -37,6 +38,7 @@ class FeetechArm:
         self._names = {joint.servo_id: joint.name for joint in config.joints}
         self._direction = config.vector("direction")
         self._budget_ns = round(BUDGET_RATIO * config.period_ns)
+        self._questions = OpenQuestions()  # an answer underway outlasts a bus that is closed and opened
         self._bus: FeetechBus | None = None
         self._frames: list[ServoFrame] = []
         self._home_ticks = np.zeros(len(self._ids))
@@ -51,7 +53,7 @@ class FeetechArm:
         self.close()
         bus_budget(self._config).require_fit(self._config.port)
         path, baud_hz = self._config.port, self._config.baud_hz
-        bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names)
+        bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names, self._questions)
         try:
             self._find_servos(bus)
             self._frames = [prepare_servo(bus, joint) for joint in self._config.joints]
@@ -82,7 +84,6 @@ class FeetechArm:
         bus.tell(self._write_goals(ticks))
         for servo_id in self._ids:
             bus.write(servo_id, registers.TORQUE_ENABLE, 1)
-            check_kept(bus, servo_id, registers.TORQUE_ENABLE, 1)
         self._cycle(b"", SETUP_BUDGET_NS)  # raises what is wrong all the same
         self._holding, self._limp = True, None
         return state
@@ -108,9 +109,9 @@ class FeetechArm:
         """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
         bus = self._opened()
         self._holding = False
-        silent = [bus.name(servo_id) for servo_id in self._ids if not _disable_torque(bus, servo_id)]
-        if silent:
-            raise BusTimeoutError(f"{', '.join(silent)}: torque could not be disabled, no answer")
+        refusing = [bus.name(servo_id) for servo_id in self._ids if not _disable_torque(bus, servo_id)]
+        if refusing:
+            raise BusTimeoutError(f"{', '.join(refusing)}: torque could not be disabled, no answer")
 
     def close(self) -> None:
         """Close the bus; torque stays as it is."""
@@ -182,10 +183,12 @@ def bus_budget(config: FeetechConfig) -> BusBudget:
 
 
 def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:
-    """Return whether the servo said that it did."""
+    """Return whether the servo let go, read back."""
     try:
         bus.write(servo_id, registers.TORQUE_ENABLE, 0)
-    except BusTimeoutError:
+    except DeviceLostError:
+        raise
+    except DeviceError:
         return False
     return True
 

@@ -1,23 +1,28 @@
 """Requests and answers on a Feetech bus: every exchange has a deadline, and what came too late is never taken for an answer.
 
-A half-duplex adapter may send our own bytes back; that is noticed once, in `probe`, and allowed for ever after.
+How an answer is known to be the one asked for stands in feetech_answers.py. Nothing that could be an echo is taken for an
+answer either: a half-duplex adapter may send our own bytes back, and may begin or cease to at any time. An echoed read looks
+like an answer of 2 bytes, an echoed write of a register like one of 2 or 3, so no question asks for so many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drivers import feetech_protocol as protocol
+from drivers.feetech_answers import OpenQuestions
+from drivers.feetech_feedback import FeedbackRound
 from drivers.feetech_protocol import OVERHEAD_BYTES, Packet, PacketParser
 from drivers.feetech_registers import (
-    FEEDBACK_ADDRESS,
     FEEDBACK_BYTES,
     FEEDBACK_FRAME,
+    FEEDBACK_LENGTHS,
     MODEL_NUMBER,
     Register,
+    feedback_address,
     feedback_frames,
 )
 from drivers.serial_port import BytePort
@@ -27,20 +32,28 @@ SETUP_ATTEMPTS = 3
 SETUP_LATENCY_NS = 30_000_000  # nobody is in a hurry, and the servo's return delay may still be long
 CYCLE_LATENCY_NS = 2_500_000  # USB frames, and the operating system that wakes us; then the missing are asked again
 TURNAROUND_NS = 60_000  # a servo's pause before it answers, with its return delay set to the shortest
-SETTLE_NS = 2_000_000  # silence after a failure, so that answers underway are not taken for new ones
+DRAIN_READS = 64  # of 1 KiB: an adapter that babbles without end does not hold the cycle
+READ_LENGTHS = (1, *range(4, FEEDBACK_BYTES))  # of single reads between cycles: neither an echo's nor the feedback's
 
 
 class FeetechBus:
-    """The servos on one port: single reads and writes with retries, and the cycle of all servos at once."""
+    """The servos on one port: single reads and writes with retries, and the cycle of all servos at once.
 
-    def __init__(self, port: BytePort, path: str, baud_hz: int, names: Mapping[int, str]) -> None:
+    `questions` outlasts a bus that is closed and opened again, as answers underway may.
+    """
+
+    def __init__(
+        self, port: BytePort, path: str, baud_hz: int, names: Mapping[int, str], questions: OpenQuestions | None = None
+    ) -> None:
         self._port = port
         self._path = path
         self._ns_per_byte = 10e9 / baud_hz
         self._names = names
         self._ids = np.array(list(names), np.uint8)
+        self._questions = questions or OpenQuestions()
+        self._parser = PacketParser(self._questions.lengths)
         self._echo = False
-        self._unsettled = False
+        self._heard = bytearray()  # since the last question
 
     def close(self) -> None:
         """Close the port."""
@@ -51,12 +64,7 @@ class FeetechBus:
         return f"servo {servo_id} ({self._names[servo_id]}) on {self._path}"
 
     def probe(self, servo_id: int) -> int | None:
-        """Return a servo's model number, None when it does not answer, and learn whether the adapter echoes."""
-        request = protocol.read(servo_id, MODEL_NUMBER.address, MODEL_NUMBER.size)
-        if not self._echo:
-            # The answer is as long as the request, and cannot equal it: it would have to tell the model number 0x0203.
-            received = self._ask(request, OVERHEAD_BYTES + MODEL_NUMBER.size, latency_ns=SETUP_LATENCY_NS)
-            self._echo = self._unsettled = received == request
+        """Return a servo's model number, None when it does not answer."""
         try:
             return MODEL_NUMBER.decode(
                 self.read(servo_id, MODEL_NUMBER.address, MODEL_NUMBER.size), MODEL_NUMBER.address
@@ -65,27 +73,38 @@ class FeetechBus:
             return None
 
     def read(self, servo_id: int, address: int, count: int) -> bytes:
-        """Return `count` bytes of a servo's memory."""
-        return self._request(servo_id, protocol.read(servo_id, address, count), count).parameters
+        """Return `count` bytes of a servo's memory, after a few attempts; raises BusTimeoutError."""
+        lengths = [n for n in (*READ_LENGTHS, *range(FEEDBACK_BYTES, 2 * FEEDBACK_LENGTHS.stop)) if n >= count]
+        for _ in range(SETUP_ATTEMPTS):
+            data = self._read_once(servo_id, address, lengths, SETUP_LATENCY_NS)
+            if data is not None:
+                return data[:count]
+        raise BusTimeoutError(f"{self.name(servo_id)}: no answer in {SETUP_ATTEMPTS} attempts")
 
     def peek(self, servo_id: int, register: Register) -> int | None:
         """Return one register of a servo, or None when it does not answer at once: for looks between cycles."""
-        question = protocol.read(servo_id, register.address, register.size)
-        received = self._ask(question, OVERHEAD_BYTES + register.size, latency_ns=0)
-        for packet in PacketParser(register.size).feed(received):
-            if packet.servo_id == servo_id:
-                return register.decode(packet.parameters, register.address)
-        self._unsettled = True
-        return None
+        lengths = [n for n in READ_LENGTHS if n >= register.size]
+        data = self._read_once(servo_id, register.address, lengths, latency_ns=0)
+        return None if data is None else register.decode(data, register.address)
 
     def write(self, servo_id: int, register: Register, value: int) -> None:
-        """Write one register of a servo, and wait until it says so."""
-        self._request(servo_id, protocol.write(servo_id, register.address, register.encode(value)), 0)
+        """Write one register of a servo, and read it back; raises DeviceError when the servo does not take the value."""
+        order = protocol.write(servo_id, register.address, register.encode(value))
+        kept = None
+        for _ in range(SETUP_ATTEMPTS):
+            self._drain()
+            self._send(order)
+            n_bytes = OVERHEAD_BYTES + self._echo * len(order)
+            self._listen(n_bytes, self._port.now_ns() + self._cycle_ns(len(order), 0, 1) + SETUP_LATENCY_NS)
+            kept = register.decode(self.read(servo_id, register.address, register.size), register.address)
+            if kept == value:
+                return
+        raise DeviceError(f"{self.name(servo_id)}: register {register.address} was set to {value} and reads {kept}")
 
     def tell(self, order: bytes) -> None:
         """Send an order that nobody answers."""
-        self._settle()
-        self._port.write(order)
+        self._drain()
+        self._send(order)
 
     def cycle(self, orders: bytes, budget_ns: int) -> tuple[NDArray[np.void], int]:
         """Send `orders`, then return the feedback of all servos, (servo,) FEEDBACK_FRAME, and the instant it stands for.
@@ -93,82 +112,118 @@ class FeetechBus:
         Done within `budget_ns`: servos that stay silent are asked once more where the budget allows it. Raises
         BusTimeoutError naming them.
         """
-        ids = self._ids
-        question = protocol.sync_read(FEEDBACK_ADDRESS, FEEDBACK_BYTES, ids.tolist())
-        self._settle()
+        self._drain()
         t_start_ns = self._port.now_ns()
-        t_end_ns = t_start_ns + budget_ns
-        request = orders + question
-        self._port.write(request)
-        count = FEEDBACK_FRAME.itemsize * len(ids)
-        received = self._receive(request, count, min(t_end_ns, t_start_ns + self._cycle_ns(len(request), len(ids))))
-        frames = feedback_frames(received, ids)
-        if frames is None:
-            frames = self._rescue(received, t_end_ns)
+        length = self._questions.free_length(FEEDBACK_LENGTHS, t_start_ns)
+        if length is None or not self._questions.is_due(t_start_ns):
+            self._send(orders)
+            names = ", ".join(map(self.name, self._names))
+            raise BusTimeoutError(f"{names}: no answer in time, and older ones may still come")
+        ids = self._ids
+        request = orders + _feedback_question(ids.tolist(), length)
+        self._send(request, length)
+        n_bytes = (OVERHEAD_BYTES + length) * len(ids) + self._echo * len(request)
+        t_first_ns = min(t_start_ns + budget_ns, t_start_ns + self._cycle_ns(len(request), length, len(ids)))
+        received = self._port.read(n_bytes, t_first_ns)
+        whole = received[len(request) :] if self._echo and received.startswith(request) else received
+        frames = feedback_frames(whole, ids) if length == FEEDBACK_BYTES else None
         # The servos look at themselves when they answer, one after the other: take the middle of that.
-        return frames, self._port.now_ns() - round(count * self._ns_per_byte / 2)
+        look_ns = round(FEEDBACK_FRAME.itemsize * len(ids) * self._ns_per_byte / 2)
+        if frames is not None:
+            self._questions.close(length)
+            return frames, self._port.now_ns() - look_ns
+        frames = self._rescue(received, length, t_first_ns, t_start_ns + budget_ns)
+        self._echo = request in self._heard
+        return frames, t_start_ns + round(len(request) * self._ns_per_byte) + look_ns  # no later than this, if late
 
-    def _rescue(self, received: bytes, t_end_ns: int) -> NDArray[np.void]:
+    def _rescue(self, received: bytes, length: int, t_first_ns: int, t_end_ns: int) -> NDArray[np.void]:
         """Return the frames after garbage or losses: sort out what came, ask the missing again, or raise."""
-        parser = PacketParser(FEEDBACK_BYTES)
-        found = {packet.servo_id: packet for packet in parser.feed(received)}
-        missing = [servo_id for servo_id in self._names if servo_id not in found]
-        self._unsettled = True
-        if missing and self._port.now_ns() + self._cycle_ns(OVERHEAD_BYTES, len(missing)) - CYCLE_LATENCY_NS < t_end_ns:
-            question = protocol.sync_read(FEEDBACK_ADDRESS, FEEDBACK_BYTES, missing)
-            self._port.write(question)
-            while missing and self._port.now_ns() < t_end_ns:
-                more = self._port.read(FEEDBACK_FRAME.itemsize, t_end_ns)
-                found.update((packet.servo_id, packet) for packet in parser.feed(more))
-                missing = [servo_id for servo_id in self._names if servo_id not in found]
-        if missing:
-            raise BusTimeoutError(f"{', '.join(self.name(servo_id) for servo_id in missing)}: no answer in time")
-        whole = b"".join(protocol.build_packet(i, found[i].code, found[i].parameters) for i in self._names)
-        frames = feedback_frames(whole, self._ids)
+        feedback = FeedbackRound(list(self._names), self._questions)
+        feedback.ask(length, list(self._names))
+        for packet in self._take(received):
+            feedback.take(packet)
+        self._collect(feedback, t_first_ns)
+        again = self._questions.free_length(FEEDBACK_LENGTHS, self._port.now_ns())
+        if again is not None and self._may_ask_again(feedback, again, t_end_ns):
+            missing = feedback.missing
+            self._send(_feedback_question(missing, again), again)
+            feedback.ask(again, missing)
+            self._collect(feedback, t_end_ns)
+        if feedback.missing:
+            names = ", ".join(self.name(servo_id) for servo_id in feedback.missing)
+            raise BusTimeoutError(f"{names}: no answer in time")
+        frames = feedback_frames(feedback.packets(), self._ids)
         assert frames is not None
         return frames
 
-    def _request(self, servo_id: int, request: bytes, parameter_count: int) -> Packet:
-        """Return the answer of one servo, after a few attempts; raises BusTimeoutError."""
-        for _ in range(SETUP_ATTEMPTS):
-            received = self._ask(request, OVERHEAD_BYTES + parameter_count, latency_ns=SETUP_LATENCY_NS)
-            for packet in PacketParser(parameter_count).feed(received):
-                if packet.servo_id == servo_id:
-                    return packet
-            self._unsettled = True
-        raise BusTimeoutError(f"{self.name(servo_id)}: no answer in {SETUP_ATTEMPTS} attempts")
+    def _may_ask_again(self, feedback: FeedbackRound, length: int, t_end_ns: int) -> bool:
+        """Return whether somebody is missing and there is time; a bus that has long been silent is not asked twice."""
+        n_missing = len(feedback.missing)
+        t_done_ns = self._port.now_ns() + self._cycle_ns(OVERHEAD_BYTES + 2 + n_missing, length, n_missing)
+        if not n_missing or t_done_ns - CYCLE_LATENCY_NS >= t_end_ns:
+            return False
+        return n_missing < len(self._names) or len(self._questions.lengths) == 1
 
-    def _ask(self, request: bytes, count: int, *, latency_ns: int) -> bytes:
-        self._settle()
-        t_deadline_ns = self._port.now_ns() + self._cycle_ns(len(request), 1) + latency_ns
-        self._port.write(request)
-        return self._receive(request, count, t_deadline_ns)
+    def _collect(self, feedback: FeedbackRound, t_deadline_ns: int) -> None:
+        while feedback.missing and self._port.now_ns() < t_deadline_ns:
+            for packet in self._listen(self._parser.wanted(), t_deadline_ns):
+                feedback.take(packet)
 
-    def _receive(self, request: bytes, count: int, t_deadline_ns: int) -> bytes:
-        """Return `count` bytes after the echo of `request`, where there is one."""
-        if not self._echo:
-            return self._port.read(count, t_deadline_ns)
-        received = self._port.read(len(request) + count, t_deadline_ns)
-        # Without its echo in front, what follows could be the echo taken for an answer: rather ask again.
-        self._unsettled = not received.startswith(request)
-        return b"" if self._unsettled else received[len(request) :]
+    def _read_once(self, servo_id: int, address: int, lengths: Iterable[int], latency_ns: int) -> bytes | None:
+        """Return a servo's memory, in the first of `lengths` that can be told apart; None where no answer came in time."""
+        self._drain()
+        t_start_ns = self._port.now_ns()
+        length = self._questions.free_length(lengths, t_start_ns)
+        if length is None:
+            return None
+        request = protocol.read(servo_id, address, length)
+        self._send(request, length)
+        t_deadline_ns = t_start_ns + self._cycle_ns(len(request), length, 1) + latency_ns
+        n_bytes = OVERHEAD_BYTES + length + self._echo * len(request)
+        while True:
+            for packet in self._listen(n_bytes, t_deadline_ns):
+                if packet.servo_id == servo_id and len(packet.parameters) == length:
+                    self._questions.close(length)
+                    self._echo = request in self._heard
+                    return packet.parameters
+            if self._port.now_ns() >= t_deadline_ns:
+                return None
+            n_bytes = self._parser.wanted()
 
-    def _settle(self) -> None:
-        """Drop old bytes; after a failure wait for those still underway."""
-        if self._unsettled:
-            self._unsettled = False
-            t_end_ns = self._port.now_ns() + SETTLE_NS
-            while self._port.read(1024, t_end_ns) and self._port.now_ns() < t_end_ns:
-                continue
+    def _drain(self) -> None:
+        """Take what arrived meanwhile: it may end older questions, and answers none to come."""
+        for _ in range(DRAIN_READS):
+            if not self._questions.lengths:
+                break
+            data = self._port.read(1024, self._port.now_ns())
+            if not data:
+                return
+            self._take(data)
         self._port.discard()
+        self._parser.reset()
 
-    def _cycle_ns(self, n_request_bytes: int, n_servos: int) -> int:
-        n_bytes = n_request_bytes * (1 + self._echo) + n_servos * FEEDBACK_FRAME.itemsize
+    def _send(self, request: bytes, length: int | None = None) -> None:
+        self._heard.clear()
+        if length is not None:
+            self._questions.ask(length, self._port.now_ns())
+        if request:
+            self._port.write(request)
+
+    def _listen(self, n_bytes: int, t_deadline_ns: int) -> list[Packet]:
+        return self._take(self._port.read(n_bytes, t_deadline_ns))
+
+    def _take(self, data: bytes) -> list[Packet]:
+        """Return the answers of our servos that `data` completes."""
+        self._heard += data
+        packets = [packet for packet in self._parser.feed(data) if packet.servo_id in self._names]
+        for packet in packets:
+            self._questions.heard(len(packet.parameters))
+        return packets
+
+    def _cycle_ns(self, n_request_bytes: int, length: int, n_servos: int) -> int:
+        n_bytes = n_request_bytes * (1 + self._echo) + n_servos * (OVERHEAD_BYTES + length)
         return round(n_bytes * self._ns_per_byte) + n_servos * TURNAROUND_NS + CYCLE_LATENCY_NS
 
 
-def check_kept(bus: FeetechBus, servo_id: int, register: Register, value: int) -> None:
-    """Read a register back; raises DeviceError when the servo did not take the value."""
-    kept = register.decode(bus.read(servo_id, register.address, register.size), register.address)
-    if kept != value:
-        raise DeviceError(f"{bus.name(servo_id)}: register {register.address} was set to {value} and reads {kept}")
+def _feedback_question(servo_ids: list[int], length: int) -> bytes:
+    return protocol.sync_read(feedback_address(length), length, servo_ids)

@@ -99,6 +99,11 @@ PRESENT_CURRENT = Register(69, 2, 15)  # 6.5 mA
 FEEDBACK_ADDRESS = PRESENT_POSITION.address
 FEEDBACK_BYTES = PRESENT_TEMPERATURE.address + 1 - FEEDBACK_ADDRESS
 
+# Only its length tells an answer apart (feetech_answers.py): the same may be asked for with more around it. What lies behind,
+# up to the current, is the vendor's own block of feedback (SMS_STS.cpp reads 15 bytes from 56); what lies before is working memory.
+_BEHIND_BYTES = PRESENT_CURRENT.address + PRESENT_CURRENT.size - PRESENT_TEMPERATURE.address - 1
+FEEDBACK_LENGTHS = range(FEEDBACK_BYTES, FEEDBACK_BYTES + _BEHIND_BYTES + FEEDBACK_ADDRESS - EEPROM_BYTES + 1)
+
 FEEDBACK_FRAME = np.dtype(
     [
         ("header", "<u2"),
@@ -130,6 +135,11 @@ def feedback_frames(data: bytes, servo_ids: NDArray[np.uint8]) -> NDArray[np.voi
     whole = octets[:, 2:].sum(axis=1, dtype=np.uint8) == 0xFF
     expected = (frames["header"] == _HEADER_WORD) & (frames["servo_id"] == servo_ids)
     return frames if bool((whole & expected & (frames["length"] == FEEDBACK_BYTES + 2)).all()) else None
+
+
+def feedback_address(length: int) -> int:
+    """Return from where on `length` bytes, one of FEEDBACK_LENGTHS, hold the feedback."""
+    return FEEDBACK_ADDRESS - max(0, length - FEEDBACK_BYTES - _BEHIND_BYTES)
 
 
 def from_sign_magnitude(raw: NDArray[np.uint16], sign_bit: int) -> NDArray[np.float64]:

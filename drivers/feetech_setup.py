@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
-from drivers.feetech_bus import FeetechBus, check_kept
+from drivers.feetech_bus import FeetechBus
 from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX, TICKS_PER_TURN, Register
 from interfaces.arm_config import FeetechJoint
 from interfaces.errors import DeviceError
@@ -92,8 +92,6 @@ def _write_eeprom(bus: FeetechBus, servo_id: int, changes: dict[Register, int]) 
         for register, value in changes.items():
             bus.write(servo_id, register, value)
     bus.write(servo_id, registers.LOCK, 1)
-    for register, value in {**changes, registers.LOCK: 1}.items():
-        check_kept(bus, servo_id, register, value)
 
 
 def _write_motion(bus: FeetechBus, joint: FeetechJoint, *, fastest: int) -> None:
@@ -106,4 +104,3 @@ def _write_motion(bus: FeetechBus, joint: FeetechJoint, *, fastest: int) -> None
     }
     for register, value in settings.items():
         bus.write(joint.servo_id, register, value)
-    check_kept(bus, joint.servo_id, registers.TORQUE_LIMIT, torque_limit)

@@ -58,10 +58,6 @@ def test_what_is_above_is_a_fault_that_stays_until_it_is_cleared(
     assert (fault["t_woke_ns"][0] - t_wrong_ns) / 1e6 <= AFTER_MAX_MS
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="answers that are late by more than a period are taken for those of the next question: the protocol does not number them",
-)
 def test_answers_late_by_more_than_a_period_are_no_fresh_joints(make_rig: Callable[..., FaultRig]) -> None:
     rig = make_rig()
     rig.hand.swing_fast()
