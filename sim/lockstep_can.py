@@ -91,8 +91,10 @@ class LockstepCan:
         self._incoming.clear()
 
     def _take(self, arrivals: list[Arrival]) -> None:
-        # A delay that was taken back lets later frames overtake; the sort keeps the order of equals.
-        self._incoming = sorted(self._incoming + arrivals, key=lambda arrival: arrival.t_done_ns)
+        for arrival in arrivals:
+            # An adapter keeps the order: what was sent later does not overtake what is late.
+            t_queued_ns = self._incoming[-1].t_done_ns if self._incoming else 0
+            self._incoming.append(Arrival(max(t_queued_ns, arrival.t_done_ns), arrival.frame))
 
     def _require_on(self) -> None:
         """Raise DeviceLostError where the controller is off the bus and stays off."""
