@@ -145,14 +145,14 @@ def sync_write(address: int, data_by_id: Mapping[int, bytes]) -> bytes:
 class PacketParser:
     """Finds packets in a stream of bytes, and its way back after garbage.
 
-    With `parameter_counts`, which may change from feed to feed, only packets of those sizes are taken. Whoever knows what
+    With `parameter_counts`, which may be a view that changes, only packets of those sizes are taken. Whoever knows what
     must come is then not held up by a length byte that lies or by a packet that was cut short: a whole packet is found with
     its own last byte. And of the random packets that an 8-bit checksum lets through, one in 256, few have the right size.
     """
 
-    def __init__(self, parameter_counts: Collection[int] | None = None) -> None:
+    def __init__(self, parameter_counts: int | Collection[int] | None = None) -> None:
         self._buffer = bytearray()
-        self._counts = parameter_counts
+        self._counts = (parameter_counts,) if isinstance(parameter_counts, int) else parameter_counts
         self.n_skipped = 0  # bytes that belonged to no packet
 
     def feed(self, data: bytes) -> list[Packet]:

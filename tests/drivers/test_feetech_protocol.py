@@ -132,7 +132,7 @@ def test_garbage_never_raises_and_everything_accepted_stands_in_it(garbage: byte
 
 @given(st.binary(max_size=40), st.binary(min_size=8, max_size=8))
 def test_the_packet_after_garbage_is_found(garbage: bytes, parameters: bytes) -> None:
-    parser = PacketParser({8})
+    parser = PacketParser(8)
     first, second = Packet(3, 0, parameters), Packet(4, 0, parameters)
     found = parser.feed(garbage) + parser.feed(encode(first)) + parser.feed(encode(second))
     # A header that garbage and packet make up together may swallow the first, never the one after it.
@@ -143,4 +143,4 @@ def test_the_packet_after_garbage_is_found(garbage: bytes, parameters: bytes) ->
 def test_any_single_wrong_byte_is_noticed(parameters: bytes, i_byte: int, flip: int) -> None:
     frame = bytearray(build_packet(5, 0, parameters))
     frame[i_byte] ^= flip
-    assert PacketParser({8}).feed(bytes(frame)) == []
+    assert PacketParser(8).feed(bytes(frame)) == []
