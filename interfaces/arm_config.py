@@ -149,6 +149,9 @@ class DamiaoJoint(JointConfig):
     zero_rad: float  # the motor's own reading at 0 rad
     stiffness_nm_rad: float  # kp
     damping_nm_s_rad: float  # kd
+    integral_time_s: float | None = (
+        None  # a joint that sags pushes harder until it does not, over so long; absent: it sags
+    )
 
     def __post_init__(self) -> None:
         """Check ids and gains as well."""
@@ -158,6 +161,8 @@ class DamiaoJoint(JointConfig):
         require(0 < self.stiffness_nm_rad <= 500, "stiffness_nm_rad", self.stiffness_nm_rad, "more than 0, at most 500")
         # Without damping a spring rings for ever: the maker warns of it.
         require(0 < self.damping_nm_s_rad <= 5, "damping_nm_s_rad", self.damping_nm_s_rad, "more than 0, at most 5")
+        time_s = self.integral_time_s
+        require(time_s is None or 0 < time_s < math.inf, "integral_time_s", time_s, "more than 0, or absent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,12 +219,13 @@ class OdriveJoint(JointConfig):
     turns_per_turn: float  # turns of the motor a turn of the joint: the gear
     home_turns: float  # the motor's position at 0 rad
     torque_max_nm: float  # of the motor, what effort is a ratio of
+    torque_constant_nm_a: float  # as in the axis: CANSimple limits and tells currents, not torques
 
     def __post_init__(self) -> None:
-        """Check node and gear as well."""
+        """Check node, gear and motor as well."""
         JointConfig.__post_init__(self)
         require(0 <= self.node_id <= 62, "node_id", self.node_id, "0..62")
-        for key in ("turns_per_turn", "torque_max_nm"):
+        for key in ("turns_per_turn", "torque_max_nm", "torque_constant_nm_a"):
             require(getattr(self, key) > 0, key, getattr(self, key), "more than 0")
 
 
