@@ -1,0 +1,118 @@
+"""Dynamixel servos on a virtual clock, for the conformance suite."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.arm_rigs.cable import Cable
+from drivers.dynamixel import DynamixelArm
+from drivers.dynamixel_registers import RAD_PER_TICK
+from interfaces.arm_config import DynamixelConfig
+from interfaces.errors import RefusedError
+from interfaces.messages import JointVector
+from interfaces.robot_config import load_robot
+from sim.dynamixel_bus import DynamixelServoBus
+from sim.dynamixel_bus_process import koch_servos
+from sim.lockstep_serial import LockstepSerial
+from sim.servo_bus_process import RigidActuators
+
+ROBOT_FILE = Path(__file__).parents[2] / "robots" / "koch.toml"
+# Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.
+DIRECTIONS = (1, -1, 1, 1, -1, 1)
+HOMES_TICKS = (2048, 2000, 2100, 2048, 1990, 2060)
+
+
+class DynamixelRig:
+    """The ArmRig of Dynamixel servos."""
+
+    resolution_rad = RAD_PER_TICK
+    voltage_told = temperature_told = answers_each_target = True
+
+    def __init__(self) -> None:
+        arm = koch_arm()
+        joints = tuple(
+            replace(joint, direction=direction, home_ticks=home)
+            for joint, direction, home in zip(arm.joints, DIRECTIONS, HOMES_TICKS, strict=True)
+        )
+        self.config = replace(arm, joints=joints)
+        self._motors = RigidActuators(len(joints))
+        self._bus = DynamixelServoBus(koch_servos(self._motors))
+        self._t_ns = 10**9
+        self._port = LockstepSerial(self._bus, lambda: self._t_ns)
+        self._cable = Cable()
+        self.arm = self.arm_with()
+
+    def arm_with(self, **changes: Any) -> DynamixelArm:
+        """Return a driver for the same servos."""
+        return DynamixelArm(replace(self.config, **changes), self._cable.serial(self._port.open_port))
+
+    def now_ns(self) -> int:
+        """Return the virtual instant."""
+        return self._port.now_ns()
+
+    def wait(self, duration_ns: int) -> None:
+        """Let virtual time pass."""
+        self._t_ns = self._port.now_ns() + duration_ns
+        self._bus.advance(self._t_ns)
+
+    def angles_rad(self) -> JointVector:
+        """Return the angles of motors and joints, which differ by home and direction."""
+        ticks = 2048 + np.array(self._motors.positions_rad) / RAD_PER_TICK
+        return np.array(DIRECTIONS) * (ticks - np.array(HOMES_TICKS)) * RAD_PER_TICK
+
+    def place(self, index: int, angle_rad: float) -> None:
+        """Move a joint by hand."""
+        ticks = HOMES_TICKS[index] + DIRECTIONS[index] * angle_rad / RAD_PER_TICK
+        self._motors.positions_rad[index] = (ticks - 2048) * RAD_PER_TICK
+
+    def torque(self) -> list[bool]:
+        """Return which servos drive."""
+        return list(self._motors.torque)
+
+    def heat(self, index: int, temperature_degc: float) -> None:
+        """Warm a servo."""
+        self._bus.servos[index].temperature_degc = temperature_degc
+
+    def unplug(self) -> None:
+        """Pull the USB cable."""
+        self._cable.pull()
+
+    def plug(self) -> None:
+        """Put it back."""
+        self._cable.plug()
+
+    def power_cycle(self) -> None:
+        """Switch the servos off and on."""
+        self._bus.power_cycle()
+
+    def silence(self, index: int) -> None:
+        """Cut a servo off."""
+        self._bus.faults.silent_ids.add(self.config.joints[index].servo_id)
+
+    def speak(self, index: int) -> None:
+        """Put it back."""
+        self._bus.faults.silent_ids.discard(self.config.joints[index].servo_id)
+
+    def drop(self, n_answers: int) -> None:
+        """Lose the next answers."""
+        self._bus.faults.n_drop = n_answers
+
+    def garble(self) -> None:
+        """Send bytes that begin like a packet."""
+        self._bus.faults.garbage = bytes.fromhex("00fffffdfffffd00fe970055")
+
+    def delay(self, delay_ns: int) -> None:
+        """Let answers come late."""
+        self._bus.faults.delay_ns = delay_ns
+
+
+def koch_arm() -> DynamixelConfig:
+    """Return the arm of the Koch that is shipped."""
+    arm = load_robot(ROBOT_FILE).arm
+    if not isinstance(arm, DynamixelConfig):
+        raise RefusedError(f"{ROBOT_FILE.name} is an arm of {arm.driver}; expected dynamixel")
+    return arm
