@@ -85,6 +85,9 @@ class PlainCamera:
             self._rgb[0, 0] = 51 + self.frames % 2
         return self._rgb
 
+    def interrupt(self) -> None:
+        """Nothing here takes long."""
+
     def health(self) -> CameraHealth:
         """Count frames."""
         return CameraHealth(clock="global", frames=self.frames, lost=0, rejected=0)

@@ -16,6 +16,11 @@ class CameraHealth:
     frames: int  # delivered since it was opened
     lost: int  # gaps in the camera's own numbering
     rejected: int  # stamps that ran backwards, came late or lay in the future
+    domain: str = (
+        ""  # the camera's own name of the clock on its last frame: "global_time", "hardware_clock", "system_time"
+    )
+    restarts: int = 0  # of the stream, since it was opened
+    resets: int = 0  # of the device itself
 
 
 class Camera(Protocol):
@@ -31,7 +36,17 @@ class Camera(Protocol):
         ...
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Return the newest frame not yet returned, or None when none came in time."""
+        """Return the newest frame not yet returned, or None when none came in time.
+
+        It takes `timeout_s` and a little more, but where it has to start the device anew.
+        """
+        ...
+
+    def interrupt(self) -> None:
+        """End `open` and `read` in another thread soon, for good: `open` raises DeviceLostError, `read` returns None.
+
+        What a driver cannot end (a library's call that blocks) is over when it is; who asked waits for the other thread.
+        """
         ...
 
     def health(self) -> CameraHealth:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import threading
 import time
-from typing import Any, Literal
+from pathlib import Path
 
-import numpy as np
 import pyrealsense2 as rs
-from numpy.typing import NDArray
 
 from drivers.camera import CameraHealth
-from drivers.clock_mapping import ClockMapping, Stamp
-from drivers.realsense_source import ConnectedCamera, Source, start_error
+from drivers.realsense_facts import RealSenseFacts
+from drivers.realsense_frames import RealSenseFrames
+from drivers.realsense_recovery import Patience, RecoveryLadder, Step
+from drivers.realsense_source import ConnectedCamera, Source
+from drivers.realsense_stream import RealSenseStream
+from drivers.realsense_warm_up import ExposureSettling
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import DeviceError, DeviceLostError
-from interfaces.messages import DepthMm, Frame
+from interfaces.errors import DeviceError, DeviceLostError, RefusedError
+from interfaces.messages import Frame
 
-FIRST_FRAME_NS = 10_000_000_000  # a cold D435 takes one to three seconds
-RESTART_PATIENCE_NS = 2_000_000_000  # for the first frame after a restart
-RESTARTS_MAX = 2  # in a row, without a frame between them; more has not been seen to help
+_log = logging.getLogger(__name__)
 WAIT_SLICE_NS = 100_000_000
-READOUT_MAX_MS = 200.0  # longer than any exposure: the two metadata do not belong together
-
-_CLOCKS: dict[rs.timestamp_domain, Literal["global", "system", "hardware"]] = {
-    rs.timestamp_domain.global_time: "global",
-    rs.timestamp_domain.system_time: "system",
-    rs.timestamp_domain.hardware_clock: "hardware",
-}
 
 
 class RealSenseCamera:
@@ -38,11 +32,24 @@ class RealSenseCamera:
     would save 0.1 ms of page faults per frame, and needs a promise about how long consumers look that nobody could check.
     """
 
-    def __init__(self, config: CameraConfig, source: Source | None = None) -> None:
-        """Take the stream to ask for, and where from: by default the connected camera with the serial of `config`."""
+    def __init__(
+        self,
+        config: CameraConfig,
+        source: Source | None = None,
+        *,
+        patience: Patience | None = None,
+        record_to: Path | None = None,
+    ) -> None:
+        """Take the stream to ask for, and where from: by default the connected camera with the serial of `config`.
+
+        `record_to` is a .db3 file, made anew, that librealsense records every frame into until `close`.
+        """
         self._config = config
         self._source: Source = source or ConnectedCamera(config.serial)
-        self._pipeline: rs.pipeline | None = None
+        self._patience = patience or Patience()
+        self._record_to = record_to
+        self._stream: RealSenseStream | None = None
+        self._interrupted = threading.Event()
         self._reset()
 
     @property
@@ -50,30 +57,33 @@ class RealSenseCamera:
         """Return the camera's name in the robot file."""
         return self._config.name
 
+    @property
+    def facts(self) -> RealSenseFacts | None:
+        """Return what the camera says of itself and its pictures; None before its first frame."""
+        return self._taken.facts
+
     def open(self) -> None:
-        """Start the stream, and return once frames arrive (a recording: at once, so that none of it is lost).
+        """Start the stream, and return once frames arrive and the exposure has settled (a recording: at once, so that none is lost).
 
         Raises DeviceLostError where there is no such camera or it sends nothing, DeviceError where it is busy, forbidden, on
-        USB 2, or does not offer the stream.
+        USB 2, or does not offer the stream, and RefusedError for a recording that cannot be made. librealsense's own start
+        takes up to seconds, in which `interrupt` is not heard.
         """
         self.close()
+        self._check_recording()
         self._reset()
-        self._start()
-        if self._source.replays:
-            return
-        t_limit_ns = time.monotonic_ns() + FIRST_FRAME_NS
-        for _ in range(self._source.warm_up_frames + 1):
-            frame = self._next_frame(t_limit_ns)
-            if frame is None:
-                self.close()
-                raise DeviceLostError(f"{self._label}: started, but sent no frame within {FIRST_FRAME_NS / 1e9:.0f} s")
-            self._pending = frame
+        self._begin()
+        self._ladder.heard(time.monotonic_ns())  # librealsense took its time to start
+        self._say_warnings()
+        if not self._source.replays:
+            self._await_exposure(time.monotonic_ns() + self._patience.first_frame_ns)
 
     def read(self, timeout_s: float) -> Frame | None:
         """Return the newest frame not yet returned, or None when none came in time.
 
-        A stream that falls silent for `stale_ms` is restarted here, at most RESTARTS_MAX times in a row; then, or at the end
-        of a recording, raises DeviceLostError.
+        A stream that falls silent for `stale_ms` is recovered here, step by step (drivers/realsense_recovery.py); where all of it
+        is in vain, or at the end of a recording, raises DeviceLostError. A call in which a step is due takes as long as
+        librealsense needs for it, seconds for a start; all others keep to `timeout_s`.
         """
         pending, self._pending = self._pending, None
         t_limit_ns = time.monotonic_ns() + (0 if pending else round(timeout_s * 1e9))
@@ -82,155 +92,186 @@ class RealSenseCamera:
             if frame or pending:
                 self._frames += 1
                 return frame or pending
+            if self._interrupted.is_set():
+                return None
             self._tend_silence()
             if time.monotonic_ns() >= t_limit_ns:
                 return None
 
+    def interrupt(self) -> None:
+        """End `open` and `read` in another thread soon, for good."""
+        self._interrupted.set()
+
     def health(self) -> CameraHealth:
         """Return counts since the camera was opened."""
         return CameraHealth(
-            clock=self._clock.clock, frames=self._frames, lost=self._lost, rejected=self._clock.rejected
+            clock=self._taken.clock.clock,
+            frames=self._frames,
+            lost=self._taken.lost,
+            rejected=self._taken.clock.rejected,
+            domain=self._taken.domain,
+            restarts=self._ladder.restarts,
+            resets=self._ladder.resets,
         )
 
     def close(self) -> None:
         """Stop the stream."""
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            # An unplugged camera's pipeline has stopped by itself, and says so by refusing.
-            with contextlib.suppress(RuntimeError):
-                pipeline.stop()
+        self._opened = False
+        self._stop()
+
+    def _stop(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.stop()
 
     @property
     def _label(self) -> str:
         return f"camera {self._config.name} ({self._source.label})"
 
     def _reset(self) -> None:
-        self._clock = ClockMapping(
-            latency_ns=round(self._config.latency_ms * 1e6), age_max_ns=round(self._config.stale_ms * 1e6)
+        self._taken = RealSenseFrames(self._config, replayed=self._source.replays)
+        self._ladder = RecoveryLadder(
+            stale_ns=round(self._config.stale_ms * 1e6),
+            patience=self._patience,
+            resettable=self._source.resettable,
+            t_now_ns=time.monotonic_ns(),
         )
+        self._opened = False
         self._pending: Frame | None = None
         self._frames = 0
-        self._lost = 0
-        self._number: int | None = None
-        self._restarts = 0
         self._t_drained_ns = 0  # when librealsense was last seen to hold no frame of ours
 
-    def _start(self) -> None:
-        """Start a new pipeline: one that was stopped after a failure is not always fit to start again."""
-        config, pipeline, asked = rs.config(), rs.pipeline(), self._config
-        shape = (asked.width_px, asked.height_px)
-        config.enable_stream(rs.stream.color, *shape, rs.format.rgb8, asked.rate_hz)
-        if asked.depth:
-            config.enable_stream(rs.stream.depth, *shape, rs.format.z16, asked.rate_hz)
-        streams = f"colour{' and depth' if asked.depth else ''} {shape[0]}x{shape[1]} at {asked.rate_hz} Hz"
-        try:
-            self._source.attach(pipeline, config)
-            pipeline.start(config)
-        except DeviceError as error:
-            raise type(error)(f"{self._label}: {error}") from error
-        except RuntimeError as error:  # librealsense has one error for all
-            raise start_error(str(error), self._label, streams) from error
-        self._pipeline = pipeline
-        self._number = None
-        self._t_heard_ns = self._t_drained_ns = time.monotonic_ns()
+    def _begin(self) -> None:
+        """Start a new stream: a pipeline that was stopped after a failure is not always fit to start again."""
+        self._stream = RealSenseStream(
+            self._config, self._source, f"camera {self._config.name}", self._next_recording()
+        )
+        self._opened = True
+        self._taken.restarted()
+        self._t_drained_ns = time.monotonic_ns()
+
+    def _check_recording(self) -> None:
+        path = self._record_to
+        if path is None:
+            return
+        if path.suffix != ".db3":
+            raise RefusedError(f"{path}: a recording is a .db3 file")
+        if path.exists():
+            raise RefusedError(f"{path}: exists already")
+
+    def _next_recording(self) -> Path | None:
+        """Return the file of this start: each restart makes a file of its own, since librealsense would overwrite the last."""
+        path, again = self._record_to, 1
+        while path is not None and self._record_to is not None and path.exists():
+            again += 1
+            path = self._record_to.with_stem(f"{self._record_to.stem}-{again}")
+        return path
+
+    def _say_warnings(self) -> None:
+        if self._stream is not None and not self._source.replays:
+            for warning in self._stream.warnings():
+                _log.warning("%s: %s", self._label, warning)
+
+    def _await_exposure(self, t_limit_ns: int) -> None:
+        """Wait for the first frame, and, of a camera that warms up, for its exposure to settle."""
+        settling = ExposureSettling()
+        while True:
+            frame = self._next_frame(t_limit_ns)
+            if frame is None:
+                self.close()
+                if self._interrupted.is_set():
+                    raise DeviceLostError(f"{self._label}: told to end while it was opened")
+                raise DeviceLostError(
+                    f"{self._label}: started, but sent {settling.frames or 'no'} frame{'s' * (settling.frames > 1)}"
+                    f" within {self._patience.first_frame_ns / 1e9:g} s"
+                )
+            self._pending = frame
+            if not self._source.warms_up:
+                return
+            settling.add(self._taken.exposure, float(frame.rgb[::8, ::8].mean()))
+            if settling.over:
+                said = f"{settling.seen_by} settled" if settling.settled else f"{settling.seen_by} did not settle"
+                log = _log.info if settling.settled else _log.warning
+                log("%s: %s after %d frames", self._label, said, settling.frames)
+                return
 
     def _next_frame(self, t_limit_ns: int) -> Frame | None:
-        """Return the newest frame, waiting for one until `t_limit_ns`."""
-        if self._pipeline is None:
+        """Return the newest frame, waiting for one until `t_limit_ns`, or until interrupted."""
+        if not self._opened:
             raise DeviceLostError(f"{self._label}: is not open")
         while True:
-            wait_ns = max(0, t_limit_ns - time.monotonic_ns())
-            try:
-                came, frames = self._pipeline.try_wait_for_frames(-(-wait_ns // 1_000_000))
-            except RuntimeError as error:
-                raise DeviceLostError(f"{self._label}: {error}") from error
+            wait_ns = min(max(0, t_limit_ns - time.monotonic_ns()), WAIT_SLICE_NS)
+            frames = self._newest(-(-wait_ns // 1_000_000))
             t_read_ns = time.monotonic_ns()
-            frame = self._copied(frames, t_read_ns) if came else None
+            frame = self._take(frames, t_read_ns) if frames is not None else None
             self._t_drained_ns = t_read_ns
-            if frame is not None or t_read_ns >= t_limit_ns:
+            if frame is not None or t_read_ns >= t_limit_ns or self._interrupted.is_set():
                 return frame
 
-    def _copied(self, frames: rs.composite_frame, t_read_ns: int) -> Frame | None:
-        """Return a frame of our own; None for a set that lacks a stream, or repeats a picture.
-
-        After a gap in time the syncer first pairs the old picture with the new depth, and then both new ones.
-        """
-        colour, depth = frames.get_color_frame(), frames.get_depth_frame()
-        if not colour or (self._config.depth and not depth) or colour.get_frame_number() == self._number:
+    def _newest(self, wait_ms: int) -> rs.composite_frame | None:
+        if self._stream is None:  # away: there is nothing to wait for but the end
+            self._interrupted.wait(wait_ms / 1e3)
             return None
-        number = colour.get_frame_number()
-        if self._number is not None:
-            self._lost += max(0, number - self._number - 1)
-        self._number, self._t_heard_ns, self._restarts = number, t_read_ns, 0
-        # Read at each frame: the host's epoch clock may be set while we run. Nothing else here uses it.
-        epoch_from_monotonic_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
-        t_arrival_ns = self._arrival_ns(colour, t_read_ns, epoch_from_monotonic_ns)
-        return Frame(
-            camera=self._config.name,
-            number=number,
-            t_capture_ns=self._clock.capture_ns(self._stamp(colour), t_arrival_ns, epoch_from_monotonic_ns),
-            t_arrival_ns=t_read_ns,
-            rgb=_frozen_copy(colour, np.uint8),
-            depth_mm=_depth_mm(depth) if self._config.depth else None,
-        )
+        try:
+            return self._stream.newest(wait_ms)
+        except RuntimeError as error:  # as quick as it may come, it is silence
+            _log.warning("%s: %s", self._label, error)
+            self._interrupted.wait(wait_ms / 1e3)
+            return None
 
-    def _stamp(self, frame: rs.frame) -> Stamp:
-        # librealsense stamps the start of the readout; the camera's own two counters tell how long after mid exposure that is.
-        start_us = _metadata(frame, rs.frame_metadata_value.frame_timestamp)
-        middle_us = _metadata(frame, rs.frame_metadata_value.sensor_timestamp)
-        readout_ms = 0.0 if start_us is None or middle_us is None else (start_us - middle_us) % 2**32 / 1e3
-        # A recording's stamps are of another day: they tick, but that is all one can believe.
-        clock = "hardware" if self._source.replays else _CLOCKS[frame.get_frame_timestamp_domain()]
-        return Stamp(
-            clock=clock, stamp_ms=frame.get_timestamp(), readout_ms=readout_ms if readout_ms < READOUT_MAX_MS else 0.0
-        )
-
-    def _arrival_ns(self, frame: rs.frame, t_read_ns: int, epoch_from_monotonic_ns: int) -> int:
-        """Return when the frame came into this machine: a frame that waited for its reader is older than the reading says."""
-        t_epoch_ms = _metadata(frame, rs.frame_metadata_value.time_of_arrival)
-        if t_epoch_ms is None or self._source.replays:
-            return t_read_ns
-        t_arrival_ns = (
-            t_epoch_ms * 1_000_000 + 500_000 - epoch_from_monotonic_ns
-        )  # whole milliseconds: take their middle
-        return min(max(t_arrival_ns, self._t_drained_ns + 1), t_read_ns)
+    def _take(self, frames: rs.composite_frame, t_read_ns: int) -> Frame | None:
+        if self._stream is None:
+            return None
+        frame = self._taken.taken(frames, self._stream, t_read_ns=t_read_ns, t_drained_ns=self._t_drained_ns)
+        if frame is not None:
+            if self._ladder.climbing:
+                _log.warning("%s: streams again; %s", self._label, self._ladder.story(t_read_ns))
+            self._ladder.heard(t_read_ns)
+        return frame
 
     def _tend_silence(self) -> None:
-        """Restart a stream that is silent for too long; raises DeviceLostError where that is in vain."""
-        silent_ns = time.monotonic_ns() - self._t_heard_ns
-        if self._frames and silent_ns > WAIT_SLICE_NS and self._source.ended():
-            self.close()
-            raise DeviceLostError(f"{self._label}: ended after {self._frames} frames")
-        if silent_ns < (RESTART_PATIENCE_NS if self._restarts else self._config.stale_ms * 1e6):
+        """Take the step that is due on a stream that is silent for too long; raises DeviceLostError where all was in vain."""
+        t_now_ns = time.monotonic_ns()
+        if self._source.replays:
+            self._tend_recording(t_now_ns)
             return
-        self.close()
-        if self._restarts == RESTARTS_MAX or self._source.replays:
-            raise DeviceLostError(
-                f"{self._label}: no frame for {silent_ns / 1e9:.1f} s, and {self._restarts} restarts did not help"
-            )
-        self._restarts += 1
+        step = self._ladder.due(t_now_ns)
+        if step is Step.LOOK:
+            step = self._ladder.seen(t_now_ns, present=self._source.present())
+        if step is Step.RESTART:
+            self._restart()
+        elif step is Step.RESET:
+            self._reset_device()
+        elif step is Step.GIVE_UP:
+            self.close()
+            raise DeviceLostError(f"{self._label}: {self._ladder.story(t_now_ns)}")
+
+    def _tend_recording(self, t_now_ns: int) -> None:
+        silent_s = self._ladder.silent_s(t_now_ns)
+        ended = self._frames > 0 and silent_s > WAIT_SLICE_NS * 1e-9 and self._source.ended()
+        if ended or silent_s > self._config.stale_ms * 1e-3:
+            self.close()
+            said = f"ended after {self._frames} frames" if ended else f"no frame for {silent_s:.1f} s"
+            raise DeviceLostError(f"{self._label}: {said}")
+
+    def _restart(self) -> None:
+        _log.warning("%s: no frame for %.1f s; starts again", self._label, self._ladder.silent_s(time.monotonic_ns()))
+        self._stop()
         try:
-            self._start()
+            self._begin()
         except DeviceError as error:
-            raise DeviceLostError(f"{self._label}: fell silent, and does not start again: {error}") from error
+            self._ladder.failed(str(error), time.monotonic_ns(), gone=isinstance(error, DeviceLostError))
+            _log.warning("%s: does not start again: %s", self._label, error)
+        else:
+            self._ladder.started(time.monotonic_ns())
 
-
-def _metadata(frame: rs.frame, value: rs.frame_metadata_value) -> int | None:
-    return frame.get_frame_metadata(value) if frame.supports_frame_metadata(value) else None
-
-
-def _frozen_copy(frame: rs.frame, dtype: type[Any]) -> NDArray[Any]:
-    """Return the frame's pixels in memory of our own, read-only."""
-    pixels = np.array(frame.get_data(), dtype, copy=True, order="C")
-    pixels.flags.writeable = False
-    return pixels
-
-
-def _depth_mm(frame: rs.depth_frame) -> DepthMm:
-    mm_per_unit = frame.get_units() * 1000  # 1 for a D435, 0.1 for a D405
-    if abs(mm_per_unit - 1.0) < 1e-6:
-        return _frozen_copy(frame, np.uint16)
-    scaled = np.asarray(frame.get_data()) * np.float32(mm_per_unit)
-    depth_mm = np.minimum(np.rint(scaled), np.iinfo(np.uint16).max).astype(np.uint16)
-    depth_mm.flags.writeable = False
-    return depth_mm
+    def _reset_device(self) -> None:
+        self._stop()
+        why = ""
+        try:
+            self._source.reset()
+        except DeviceError as error:
+            why = str(error)
+        self._ladder.left(time.monotonic_ns(), why)
+        said = f"refuses a hardware reset: {why}" if why else "told to reset itself"
+        _log.warning("%s: no frame for %.1f s; %s", self._label, self._ladder.silent_s(time.monotonic_ns()), said)

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pyrealsense2 as rs
 
+from drivers.realsense_facts import device_info
+from drivers.realsense_troubles import not_found_error, usb2_error
 from interfaces.errors import DeviceError, DeviceLostError
 
 
@@ -16,10 +18,19 @@ class Source(Protocol):
 
     label: str  # for messages
     replays: bool  # its stamps are of another day, and it may end
-    warm_up_frames: int  # to throw away until the exposure has settled
+    warms_up: bool  # its first frames are to be thrown away until the exposure has settled
+    resettable: bool  # it can reset itself, and then leaves the bus and comes back
 
-    def attach(self, pipeline: rs.pipeline, config: rs.config) -> None:
-        """Tie `pipeline` to the device, the streams being set in `config`; raises DeviceError where there is none to tie to."""
+    def attach(self, pipeline: rs.pipeline, config: rs.config) -> rs.device:
+        """Tie `pipeline` to the device and return it; raises DeviceError where there is none to tie to."""
+        ...
+
+    def present(self) -> bool:
+        """Return whether the device is there to be attached."""
+        ...
+
+    def reset(self) -> None:
+        """Have the device reset itself; raises DeviceError where it does not take the order."""
         ...
 
     def ended(self) -> bool:
@@ -34,6 +45,8 @@ class FoundCamera:
     name: str
     serial: str
     usb: str  # "3.2", "2.1"; empty where it hangs on another bus
+    product: str = ""  # USB product id, "0B07"
+    firmware: str = ""
 
     def shown(self) -> str:
         """Return it in a few words."""
@@ -45,32 +58,54 @@ def choose_camera(serial: str, found: list[FoundCamera]) -> FoundCamera:
     shown = ", ".join(camera.shown() for camera in found) or "none"
     fitting = [camera for camera in found if serial in {"", camera.serial}]
     if not fitting:
-        wanted = f"RealSense with serial {serial}" if serial else "RealSense"
-        raise DeviceLostError(
-            f"no {wanted} found (found: {shown}); is it plugged in, and are the udev rules installed?"
-        )
+        raise not_found_error(f"RealSense with serial {serial}" if serial else "RealSense", shown)
     if len(fitting) > 1:
         raise DeviceError(f"several RealSense found ({shown}); set `serial` in the robot file")
-    # On USB 2 the camera offers other profiles, and drops frames on the ones it shares.
     if fitting[0].usb.startswith("2"):
-        raise DeviceError(f"{fitting[0].shown()}: needs USB 3; use another port, or a short USB 3 cable")
+        raise usb2_error(fitting[0].shown())
     return fitting[0]
+
+
+def find_cameras() -> list[FoundCamera]:
+    """Return the RealSense cameras that librealsense sees on this machine."""
+    return [camera for camera, _ in _found_devices()]
 
 
 class ConnectedCamera:
     """A camera on this machine, by serial number, or the only one there is."""
 
     replays = False
-    warm_up_frames = 15  # half a second at 30 Hz: the first reads of a cold D435 are dark
+    warms_up = True
+    resettable = True
 
     def __init__(self, serial: str) -> None:
         """Take the serial number, or an empty string for the only camera."""
         self._serial = serial
+        self._device: rs.device | None = None
         self.label = f"RealSense {serial}".strip()
 
-    def attach(self, pipeline: rs.pipeline, config: rs.config) -> None:  # noqa: ARG002 - by serial, not by pipeline
+    def attach(self, pipeline: rs.pipeline, config: rs.config) -> rs.device:  # noqa: ARG002 - by serial, not by pipeline
         """Look for the camera first: starting a pipeline without one takes librealsense 15 s to refuse."""
-        config.enable_device(choose_camera(self._serial, find_cameras()).serial)
+        found = _found_devices()
+        chosen = choose_camera(self._serial, [camera for camera, _ in found])
+        self._serial = chosen.serial  # whatever else is plugged in later: this one is meant
+        self.label = f"{chosen.name.removeprefix('Intel ')} {chosen.serial}"
+        config.enable_device(chosen.serial)
+        self._device = next(device for camera, device in found if camera is chosen)
+        return self._device
+
+    def present(self) -> bool:
+        """Return whether librealsense sees the camera."""
+        return any(self._serial in {"", camera.serial} for camera in find_cameras())
+
+    def reset(self) -> None:
+        """Have the camera reset itself, as if it were plugged anew."""
+        if self._device is None:
+            raise DeviceLostError("there is no device to reset")
+        try:
+            self._device.hardware_reset()
+        except RuntimeError as error:
+            raise DeviceError(str(error)) from error
 
     def ended(self) -> bool:
         """Return False: a camera goes on."""
@@ -81,7 +116,8 @@ class Recording:
     """A .db3 or .bag file that librealsense recorded."""
 
     replays = True
-    warm_up_frames = 0
+    warms_up = False
+    resettable = False
 
     def __init__(self, path: Path, *, real_time: bool = True, repeat: bool = False) -> None:
         """Play at the pace of recording, or, not `real_time`, each frame as soon as the one before it was read."""
@@ -89,13 +125,22 @@ class Recording:
         self._playback: rs.playback | None = None
         self.label = f"recording {path}"
 
-    def attach(self, pipeline: rs.pipeline, config: rs.config) -> None:
+    def attach(self, pipeline: rs.pipeline, config: rs.config) -> rs.device:
         """Open the file, and set its pace before the first frame can be lost."""
         if not self._path.is_file():
             raise DeviceError("no such file")
         config.enable_device_from_file(str(self._path), self._repeat)
         self._playback = config.resolve(rs.pipeline_wrapper(pipeline)).get_device().as_playback()
         self._playback.set_real_time(self._real_time)
+        return self._playback
+
+    def present(self) -> bool:
+        """Return whether the file is there."""
+        return self._path.is_file()
+
+    def reset(self) -> None:
+        """Refuse: there is nothing to reset."""
+        raise DeviceError("a recording cannot be reset")
 
     def ended(self) -> bool:
         """Return whether the file has been played to its end."""
@@ -106,49 +151,45 @@ class InjectedDevice:
     """A librealsense device object of the caller's: a software_device, or a recorder around any device."""
 
     replays = False
-    warm_up_frames = 0
+    warms_up = False
+    resettable = False
 
     def __init__(self, device: rs.device) -> None:
         """Take the device; the caller feeds it."""
         self._device = device
         self.label = device.get_info(rs.camera_info.name)
 
-    def attach(self, pipeline: rs.pipeline, config: rs.config) -> None:  # noqa: ARG002 - by pipeline, not by serial
+    def attach(self, pipeline: rs.pipeline, config: rs.config) -> rs.device:  # noqa: ARG002 - by pipeline, not by serial
         """Give the device to the pipeline: contexts cannot find software devices (librealsense 2.59)."""
         pipeline.set_device(self._device)
+        return self._device
+
+    def present(self) -> bool:
+        """Return True: it is in this process."""
+        return True
+
+    def reset(self) -> None:
+        """Refuse: librealsense does not reset what is made of software."""
+        raise DeviceError("a device made of software cannot be reset")
 
     def ended(self) -> bool:
         """Return False: who feeds it may always go on."""
         return False
 
 
-def find_cameras() -> list[FoundCamera]:
-    """Return the RealSense cameras that librealsense sees on this machine."""
-    return [
-        FoundCamera(
-            name=device.get_info(rs.camera_info.name),
-            serial=device.get_info(rs.camera_info.serial_number),
-            usb=_info(device, rs.camera_info.usb_type_descriptor),
+def _found_devices() -> list[tuple[FoundCamera, rs.device]]:
+    described = [(_described(device), device) for device in rs.context().query_devices()]
+    return [(camera, device) for camera, device in described if camera is not None]
+
+
+def _described(device: rs.device) -> FoundCamera | None:
+    try:
+        return FoundCamera(
+            name=device_info(device, rs.camera_info.name),
+            serial=device_info(device, rs.camera_info.serial_number),
+            usb=device_info(device, rs.camera_info.usb_type_descriptor),
+            product=device_info(device, rs.camera_info.product_id),
+            firmware=device_info(device, rs.camera_info.firmware_version),
         )
-        for device in rs.context().query_devices()
-    ]
-
-
-def start_error(message: str, label: str, streams: str) -> DeviceError:
-    """Return the error to raise when librealsense refuses to start with `message`, saying what a person can do."""
-    text = message.lower()
-    if "busy" in text or "errno=16" in text:
-        return DeviceError(f"{label}: busy: another process has it ({message})")
-    if "permission" in text or "access" in text or "errno=13" in text:
-        return DeviceError(
-            f"{label}: no permission: install the udev rules, or join the group that owns it ({message})"
-        )
-    if "couldn't resolve requests" in text:
-        return DeviceError(f"{label}: does not offer {streams}")
-    if "no device connected" in text or "disconnected" in text:
-        return DeviceLostError(f"{label}: gone while starting ({message})")
-    return DeviceError(f"{label}: cannot start {streams}: {message}")
-
-
-def _info(device: rs.device, info: rs.camera_info) -> str:
-    return device.get_info(info) if device.supports(info) else ""
+    except RuntimeError:  # it left the bus while it was asked
+        return None

@@ -1,4 +1,4 @@
-"""A RealSense made of software: a librealsense device object with a D435's streams, fed with rendered frames.
+"""A RealSense made of software: a librealsense device object with the streams of a real one, fed with rendered frames.
 
 The real driver and a real librealsense pipeline run behind it; only the sensor and the USB cable are replaced.
 """
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from drivers.camera import CameraHealth
 from drivers.realsense import RealSenseCamera
+from drivers.realsense_models import MODELS, STEREO_MODULE, RealSenseModel
+from drivers.realsense_recovery import Patience
 from drivers.realsense_source import InjectedDevice
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, ForerunError
@@ -25,21 +27,11 @@ from sim.camera_link import CameraLinkReader
 from sim.sensor_noise import SensorNoise
 
 FOVY_DEG = 42.0  # of a D435's colour camera, and of the one in the simulated scene
-DEPTH_UNITS_M = 0.001
+BASELINE_MM = 50.0  # between a D435's two imagers
 READOUT_US = 4000  # from mid exposure until the picture is read out, which is when a D435 stamps it
 COUNTER_START_US = (
     2**32 - 5_000_000
 )  # so that every run on the hardware clock passes the counter's wrap, five seconds in
-
-_INFO = {
-    rs.camera_info.name: "Intel RealSense D435",
-    rs.camera_info.product_line: "D400",
-    rs.camera_info.product_id: "0B07",
-    rs.camera_info.serial_number: "software",
-    rs.camera_info.firmware_version: "5.16.0.1",
-    rs.camera_info.physical_port: "software",
-    rs.camera_info.usb_type_descriptor: "3.2",
-}
 
 
 def pinhole(width_px: int, height_px: int, fovy_deg: float = FOVY_DEG) -> rs.intrinsics:
@@ -60,27 +52,35 @@ class SoftwareRealSense:
         self,
         config: CameraConfig,
         *,
-        clock: Literal["global", "hardware"] = "global",
-        depth_units_m: float = DEPTH_UNITS_M,
+        model: str = "D435",
+        clock: Literal["global", "system", "hardware"] = "global",
         noise: SensorNoise | None = None,
     ) -> None:
-        """Build the device for the stream of `config`, stamping frames as a D435 does on the clock chosen."""
+        """Build a device of a model that forerun knows, for the streams of `config`, stamping frames on the clock chosen."""
         self._noise = noise
         self._picture: Rgb | None = None  # the last, with its noise
         self.hangs = False  # a sensor that does gives its last picture again, to the bit
-        self._depth_units_m = depth_units_m
+        self.exposure: tuple[int, int] | None = None  # time and gain, told with each frame from now on
+        self._model = next(known for known in MODELS if known.name == model)
         self._config = config
         self._clock = clock
         self._t_start_ns = time.monotonic_ns()
         self.device = rs.software_device()
-        for info, value in _INFO.items():
+        for info, value in _info(self._model).items():
             self.device.register_info(info, value)
-        self._depth_sensor = self.device.add_sensor("Stereo Module")
-        self._depth_sensor.add_read_only_option(rs.option.depth_units, depth_units_m)
-        self._colour_sensor = self.device.add_sensor("RGB Camera")
+        self._depth_sensor = self.device.add_sensor(STEREO_MODULE)
+        self._depth_sensor.add_read_only_option(rs.option.depth_units, self._model.depth_unit_m)
+        self._depth_sensor.add_read_only_option(rs.option.stereo_baseline, BASELINE_MM)  # filters need it for disparity
+        own = self._model.colour_sensor != STEREO_MODULE
+        self._colour_sensor = self.device.add_sensor(self._model.colour_sensor) if own else self._depth_sensor
         # A pipeline asked for "any stream" takes the default ones, and finds none where none is marked.
-        depth = self._depth_sensor.add_video_stream(self._stream(rs.stream.depth, rs.format.z16, 2), is_default=True)
-        colour = self._colour_sensor.add_video_stream(self._stream(rs.stream.color, rs.format.rgb8, 3), is_default=True)
+        size_px = config.width_px, config.height_px
+        depth = self._depth_sensor.add_video_stream(
+            self._stream(rs.stream.depth, rs.format.z16, 2, config.depth_size_px), is_default=True
+        )
+        colour = self._colour_sensor.add_video_stream(
+            self._stream(rs.stream.color, rs.format.rgb8, 3, size_px), is_default=True
+        )
         same_place = rs.extrinsics()
         same_place.rotation, same_place.translation = np.eye(3).ravel().tolist(), [0.0] * 3
         depth.register_extrinsics_to(colour, same_place)
@@ -90,12 +90,14 @@ class SoftwareRealSense:
     def push(self, rgb: Rgb, depth_mm: DepthMm, t_capture_ns: int, number: int) -> None:
         """Inject one pair of pictures, taken at `t_capture_ns`, as if it had just come in; librealsense copies them.
 
-        Raises DeviceError for pictures of another size than the stream's.
+        `depth_mm` counts in the model's own units: tenths of a millimetre for a D405. Raises DeviceError for pictures of another
+        size than the streams'.
         """
-        shape = (self._config.height_px, self._config.width_px)
-        if rgb.shape != (*shape, 3) or depth_mm.shape != shape:
+        rgb_shape = (self._config.height_px, self._config.width_px, 3)
+        depth_shape = self._config.depth_size_px[::-1]
+        if rgb.shape != rgb_shape or depth_mm.shape != depth_shape:
             raise DeviceError(
-                f"camera {self._config.name}: got pictures {rgb.shape} and {depth_mm.shape}; expected {(*shape, 3)} and {shape}"
+                f"camera {self._config.name}: got pictures {rgb.shape} and {depth_mm.shape}; expected {rgb_shape} and {depth_shape}"
             )
         # Colour last, since after a gap the syncer makes a pair of the first half and an old second one: the driver knows an old
         # picture by its number, and waits for the new one.
@@ -104,11 +106,13 @@ class SoftwareRealSense:
             self._picture = rgb if self._noise is None else self._noise.on(rgb)
         self._inject(self._colour_sensor, self._frame(self._colour, self._picture, t_capture_ns, number), t_capture_ns)
 
-    def _stream(self, kind: rs.stream, pixels: rs.format, bytes_per_pixel: int) -> rs.video_stream:
+    def _stream(
+        self, kind: rs.stream, pixels: rs.format, bytes_per_pixel: int, size_px: tuple[int, int]
+    ) -> rs.video_stream:
         stream = rs.video_stream()
         stream.type, stream.fmt, stream.bpp = kind, pixels, bytes_per_pixel
         stream.index, stream.uid = 0, bytes_per_pixel
-        stream.width, stream.height, stream.fps = self._config.width_px, self._config.height_px, self._config.rate_hz
+        (stream.width, stream.height), stream.fps = size_px, self._config.rate_hz
         stream.intrinsics = pinhole(stream.width, stream.height)
         return stream
 
@@ -122,12 +126,15 @@ class SoftwareRealSense:
         frame = rs.software_video_frame()
         flat = np.ascontiguousarray(pixels).reshape(-1).view(np.uint8)
         frame.pixels, frame.profile, frame.frame_number = flat, profile, number
-        frame.bpp = flat.size // (self._config.width_px * self._config.height_px)
-        frame.stride = flat.size // self._config.height_px
-        frame.depth_units = self._depth_units_m
+        frame.stride = flat.size // pixels.shape[0]
+        frame.bpp = frame.stride // pixels.shape[1]
+        frame.depth_units = self._model.depth_unit_m
         if self._clock == "global":
             frame.domain = rs.timestamp_domain.global_time
             frame.timestamp = (t_capture_ns + READOUT_US * 1000 + _epoch_from_monotonic_ns()) / 1e6
+        elif self._clock == "system":
+            frame.domain = rs.timestamp_domain.system_time
+            frame.timestamp = (time.monotonic_ns() + _epoch_from_monotonic_ns()) / 1e6
         else:
             frame.domain = rs.timestamp_domain.hardware_clock
             frame.timestamp = self._counter_us(t_capture_ns, READOUT_US) / 1e3
@@ -138,6 +145,9 @@ class SoftwareRealSense:
         sensor.set_metadata(rs.frame_metadata_value.actual_fps, self._config.rate_hz * 1000)
         sensor.set_metadata(rs.frame_metadata_value.frame_timestamp, self._counter_us(t_capture_ns, READOUT_US))
         sensor.set_metadata(rs.frame_metadata_value.sensor_timestamp, self._counter_us(t_capture_ns, 0))
+        if self.exposure is not None:
+            sensor.set_metadata(rs.frame_metadata_value.actual_exposure, self.exposure[0])
+            sensor.set_metadata(rs.frame_metadata_value.gain_level, self.exposure[1])
         t_arrival_ns = time.monotonic_ns() + _epoch_from_monotonic_ns()
         sensor.set_metadata(rs.frame_metadata_value.time_of_arrival, t_arrival_ns // 1_000_000)
         sensor.on_video_frame(frame)
@@ -150,11 +160,16 @@ class SimulatedCamera:
     """The real driver, wired to a software RealSense that a thread feeds from the world's cable, with a sensor's noise on it."""
 
     def __init__(
-        self, config: CameraConfig, link_path: Path, *, clock: Literal["global", "hardware"] = "global"
+        self,
+        config: CameraConfig,
+        link_path: Path,
+        *,
+        clock: Literal["global", "hardware"] = "global",
+        patience: Patience | None = None,
     ) -> None:
         """Take the stream to offer, and the socket of the world; the world need not be there before `open`."""
         self._software = SoftwareRealSense(config, clock=clock, noise=SensorNoise(config.width_px, config.height_px))
-        self._driver = RealSenseCamera(config, InjectedDevice(self._software.device))
+        self._driver = RealSenseCamera(config, InjectedDevice(self._software.device), patience=patience)
         self._link_path = link_path
         self._link: CameraLinkReader | None = None
         self._feeder: threading.Thread | None = None
@@ -184,6 +199,10 @@ class SimulatedCamera:
             raise self._failure
         return self._driver.read(timeout_s)
 
+    def interrupt(self) -> None:
+        """End the driver's `open` and `read` soon."""
+        self._driver.interrupt()
+
     def health(self) -> CameraHealth:
         """Return the driver's counts."""
         return self._driver.health()
@@ -203,6 +222,18 @@ class SimulatedCamera:
                 self._software.push(frame.rgb, frame.depth_mm, frame.t_capture_ns, frame.number)
         except ForerunError as error:  # whoever reads the camera is told
             self._failure = error
+
+
+def _info(model: RealSenseModel) -> dict[rs.camera_info, str]:
+    return {
+        rs.camera_info.name: f"Intel RealSense {model.name}",
+        rs.camera_info.product_line: "D400",
+        rs.camera_info.product_id: model.usb_product,
+        rs.camera_info.serial_number: "software",
+        rs.camera_info.firmware_version: "5.17.0.10",
+        rs.camera_info.physical_port: "software",
+        rs.camera_info.usb_type_descriptor: "3.2",
+    }
 
 
 def _epoch_from_monotonic_ns() -> int:

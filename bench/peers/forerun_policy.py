@@ -63,6 +63,9 @@ class BenchmarkCamera:
             depth_mm=None,
         )
 
+    def interrupt(self) -> None:
+        """Nothing here takes long."""
+
     def health(self) -> CameraHealth:
         """Count frames."""
         return CameraHealth(clock="global", frames=self._number + 1, lost=0, rejected=0)

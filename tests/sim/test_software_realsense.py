@@ -13,7 +13,8 @@ import numpy as np
 import pyrealsense2 as rs
 import pytest
 
-from drivers import realsense
+from drivers.realsense_models import MODELS, RealSenseModel
+from drivers.realsense_recovery import Patience
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, DeviceLostError
 from interfaces.messages import Frame
@@ -88,9 +89,8 @@ def test_frames_of_the_world_come_out_of_the_real_driver(path: Path, clock: Lite
         camera.close()
 
 
-def test_stream_goes_on_when_the_world_restarts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realsense, "RESTART_PATIENCE_NS", 10_000_000_000)  # patience for a slow machine
-    camera = SimulatedCamera(config(), path)
+def test_stream_goes_on_when_the_world_restarts(path: Path) -> None:
+    camera = SimulatedCamera(config(), path, patience=Patience(restart_ns=10_000_000_000))  # for a slow machine
     for _ in range(2):
         with world_at(path):
             if camera.health().frames == 0:
@@ -112,23 +112,30 @@ def test_camera_can_be_opened_again(path: Path) -> None:
             camera.read(0.0)
 
 
-def test_no_world_is_a_lost_camera(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realsense, "FIRST_FRAME_NS", 200_000_000)
+def test_no_world_is_a_lost_camera(path: Path) -> None:
+    camera = SimulatedCamera(config(), path, patience=Patience(first_frame_ns=200_000_000))
     with pytest.raises(DeviceLostError, match=r"camera front .*sent no frame"):
-        SimulatedCamera(config(), path).open()
+        camera.open()
 
 
-def test_world_with_another_picture_size_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(realsense, "FIRST_FRAME_NS", 2_000_000_000)
-    camera = SimulatedCamera(config(), path)
+def test_world_with_another_picture_size_is_refused(path: Path) -> None:
+    camera = SimulatedCamera(config(), path, patience=Patience(first_frame_ns=2_000_000_000))
     with world_at(path, width_px=320), pytest.raises(DeviceError, match=r"front: got pictures \(240, 320, 3\)"):
         camera.open()
 
 
-def test_device_describes_itself_like_a_d435() -> None:
-    software = SoftwareRealSense(config())
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_device_describes_itself_like_a_real_one(model: RealSenseModel) -> None:
+    software = SoftwareRealSense(config(), model=model.name)
     device = software.device
-    assert device.get_info(rs.camera_info.name) == "Intel RealSense D435"
+    assert device.get_info(rs.camera_info.name) == f"Intel RealSense {model.name}"
+    assert device.get_info(rs.camera_info.product_id) == model.usb_product
+    colour_of = [
+        sensor.get_info(rs.camera_info.name)
+        for sensor in device.query_sensors()
+        if any(profile.stream_type() == rs.stream.color for profile in sensor.get_stream_profiles())
+    ]
+    assert colour_of == [model.colour_sensor]
     assert device.get_info(rs.camera_info.usb_type_descriptor).startswith("3")
     pipeline, asked = rs.pipeline(), rs.config()
     pipeline.set_device(device)

@@ -1,0 +1,90 @@
+"""From librealsense's sets of frames to our Frames: each picture once, copied, with its instant on our clock."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import numpy as np
+import pyrealsense2 as rs
+
+from drivers.clock_mapping import ClockMapping
+from drivers.realsense_depth import frozen_copy, millimetres
+from drivers.realsense_facts import RealSenseFacts, exposure_of, read_facts
+from drivers.realsense_stamp import arrival_ns, stamp_of
+from drivers.realsense_stream import RealSenseStream
+from drivers.realsense_troubles import metadata_warning
+from drivers.realsense_warm_up import Exposure
+from interfaces.camera_config import CameraConfig
+from interfaces.messages import Frame
+
+_log = logging.getLogger(__name__)
+
+
+class RealSenseFrames:
+    """The frames of one camera from open to close, over all restarts of its stream."""
+
+    def __init__(self, config: CameraConfig, *, replayed: bool) -> None:
+        """Begin; `replayed` frames come from a recording."""
+        self._config, self._replayed = config, replayed
+        self.clock = ClockMapping(latency_ns=round(config.latency_ms * 1e6), age_max_ns=round(config.stale_ms * 1e6))
+        self.lost = 0  # gaps in the camera's own numbering
+        self.domain = ""  # librealsense's name of the clock on the last frame
+        self.exposure: Exposure | None = None  # of the last frame
+        self.facts: RealSenseFacts | None = None
+        self._number: int | None = None
+
+    def restarted(self) -> None:
+        """Take note that the stream began anew: its numbers do not go on where they were."""
+        self._number = None
+
+    def taken(
+        self, frames: rs.composite_frame, stream: RealSenseStream, *, t_read_ns: int, t_drained_ns: int
+    ) -> Frame | None:
+        """Return a frame of our own; None for a set that lacks a stream, or repeats a picture.
+
+        After a gap in time the syncer first pairs the old picture with the new depth, and then both new ones. librealsense was
+        last seen to hold no frame at `t_drained_ns`. Raises DeviceError where a filter fails.
+        """
+        colour = frames.get_color_frame()
+        if not colour or (self._config.depth and not frames.get_depth_frame()):
+            return None
+        number = colour.get_frame_number()
+        if number == self._number:
+            return None
+        if self._number is not None:
+            self.lost += max(0, number - self._number - 1)
+        self._number = number
+        t_capture_ns = self._captured_ns(colour, t_read_ns, t_drained_ns)
+        depth = stream.filtered(frames).get_depth_frame() if self._config.depth else None
+        self._look(stream, colour, depth)
+        return Frame(
+            camera=self._config.name,
+            number=number,
+            t_capture_ns=t_capture_ns,
+            t_arrival_ns=t_read_ns,
+            rgb=frozen_copy(colour, np.uint8),
+            depth_mm=millimetres(depth) if depth else None,
+        )
+
+    def _captured_ns(self, colour: rs.video_frame, t_read_ns: int, t_drained_ns: int) -> int:
+        # Read at each frame: the host's epoch clock may be set while we run. Nothing else here uses it.
+        epoch_from_monotonic_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
+        t_arrival_ns = t_read_ns
+        if not self._replayed:
+            t_arrival_ns = arrival_ns(
+                colour,
+                t_read_ns=t_read_ns,
+                t_drained_ns=t_drained_ns,
+                epoch_from_monotonic_ns=epoch_from_monotonic_ns,
+            )
+        self.domain = colour.get_frame_timestamp_domain().name
+        return self.clock.capture_ns(stamp_of(colour, replayed=self._replayed), t_arrival_ns, epoch_from_monotonic_ns)
+
+    def _look(self, stream: RealSenseStream, colour: rs.video_frame, depth: rs.depth_frame | None) -> None:
+        self.exposure = exposure_of(colour)
+        if self.facts is not None:
+            return
+        self.facts = read_facts(stream.device, colour, depth)
+        if self.domain == "system_time" and not self._replayed:
+            _log.warning("camera %s: %s", self._config.name, metadata_warning())
