@@ -15,10 +15,11 @@ import termios
 import threading
 import time
 import tty
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from sim.serial_bus import SerialBus
+from sim.serial_bus import Reply, SerialBus
 
 TCGETS2 = 0x802C542A  # struct termios2: 11 words, the last two are the rates of input and output in baud
 PR_SET_TIMERSLACK = 29
@@ -75,7 +76,7 @@ class PtyPort:
             if self._master in ready:
                 self._take_request(waiting)
             elif not waiting:
-                self._rest()
+                self._rest(waiting)
             while waiting and waiting[0][0] <= time.monotonic_ns():
                 with suppress(BlockingIOError):  # the host does not read: bytes are lost, as in its own buffer
                     os.write(self._master, waiting.pop(0)[1])
@@ -84,22 +85,20 @@ class PtyPort:
         data = os.read(self._master, 4096)
         t_now_ns = time.monotonic_ns()
         self._bus.baud_hz = self._host_baud_hz()
-        replies = self._bus.handle(data, t_now_ns)
-        if replies:
-            waiting.append((replies[-1].t_done_ns, b"".join(reply.data for reply in replies)))
+        _put(waiting, self._bus.handle(data, t_now_ns))
 
     def _wait_s(self, waiting: list[tuple[int, bytes]]) -> float:
         if waiting:
             return max(0, waiting[0][0] - time.monotonic_ns()) * 1e-9
         return RAMP_S if self._bus.is_ramping else IDLE_S
 
-    def _rest(self) -> None:
+    def _rest(self, waiting: list[tuple[int, bytes]]) -> None:
         """Nobody asks: let time pass on the motors, and give the port free when its user has died.
 
         A host that claims the port (TIOCEXCL) and is killed would leave it claimed: a real port forgets that when it is
         closed for the last time, but this end keeps ours open. Hosts also lock it, and a lock dies with its process.
         """
-        self._bus.advance(time.monotonic_ns())
+        _put(waiting, self._bus.advance(time.monotonic_ns()))
         with suppress(BlockingIOError):
             fcntl.flock(self._slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
             fcntl.ioctl(self._slave, termios.TIOCNXCL)
@@ -109,6 +108,11 @@ class PtyPort:
         settings = array.array("I", [0] * 11)
         fcntl.ioctl(self._master, TCGETS2, settings)
         return settings[10]
+
+
+def _put(waiting: list[tuple[int, bytes]], replies: Sequence[Reply] | None) -> None:
+    if replies:
+        waiting.append((replies[-1].t_done_ns, b"".join(reply.data for reply in replies)))
 
 
 def _be_prompt() -> None:

@@ -51,8 +51,8 @@ class SerialBus(Protocol):
         """Return whether a motor runs a profile of its own: `advance` every few ms then."""
         ...
 
-    def advance(self, t_now_ns: int) -> None:
-        """Let time pass on every motor."""
+    def advance(self, t_now_ns: int) -> Sequence[Reply] | None:
+        """Let time pass on every motor, and return what they say unasked, if they ever do."""
         ...
 
     def handle(self, data: bytes, t_now_ns: int) -> Sequence[Reply]:
