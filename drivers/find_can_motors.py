@@ -1,0 +1,226 @@
+"""Motors on a CAN bus: who is heard, and who answers a question about itself. No motor is enabled, told anything, or written to.
+
+First only listened: ODrive axes and CANopen drives send heartbeats. Then Damiao motors are asked for their registers, at 7FF, which
+nobody else listens to. CANopen nodes are asked for their identity last, and only where no ODrive was heard and no Damiao
+answered: the ids of those questions, 601 to 67F, are orders to the ODrive axes 48 to 51, 602 an emergency stop among them.
+
+CANopen: CiA 301, 7.2.4 (SDO), 7.2.8 (heartbeat), objects 1000 and 1018; the low half of object 1000 is the profile, 402 for drives.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from drivers import damiao_protocol as damiao
+from drivers import odrive_protocol as odrive
+from drivers.can_port import CanFrame, CanPort
+from interfaces.errors import BusTimeoutError, ProtocolError
+
+LISTEN_NS = 1_200_000_000  # heartbeats of drives come every second at the slowest that is usual
+ANSWER_NS = 20_000_000
+DAMIAO_IDS = range(1, 17)
+CANOPEN_NODES = range(1, 128)
+HEARTBEAT_ID, ANSWER_ID, QUESTION_ID = 0x700, 0x580, 0x600
+CANOPEN_STATES = {0x00: "boots", 0x04: "stopped", 0x05: "operational", 0x7F: "pre-operational"}
+DRIVE_PROFILE = 402
+_UPLOAD = 0x40
+_EXPEDITED = 0x43  # answer with 4 bytes in it
+_SDO = struct.Struct("<BHBI")
+
+T = TypeVar("T")
+CanFamily = Literal["odrive", "damiao", "cia402"]
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundMotor:
+    """One motor or drive, as it is now."""
+
+    family: CanFamily
+    motor_id: int  # axis, motor id or node
+    feedback_id: int | None = None  # of a Damiao motor: the id it answers with
+    model: str
+    firmware: str = ""
+    position_rad: float | None = None  # as the motor tells it
+    temperature_degc: float | None = None
+    state: str = ""
+
+
+@dataclass(slots=True)
+class BusSweep:
+    """What a look at one bus brought, also when it was broken off."""
+
+    motors: list[FoundMotor] = field(default_factory=list[FoundMotor])
+    notes: list[str] = field(default_factory=list[str])  # what was not looked at, and why
+    n_frames: int = 0  # heard while nobody was asked
+
+
+def sweep_bus(port: CanPort, say: Progress, into: BusSweep | None = None) -> BusSweep:
+    """Return the motors on an open bus; raises DeviceError where the bus is lost meanwhile."""
+    sweep = into or BusSweep()
+    say("listening for heartbeats", 0.0)
+    nodes = _listen(port, sweep)
+    try:
+        _ask_damiao(port, sweep, say)
+        if not sweep.motors:
+            _ask_canopen(port, sweep, nodes, say)
+        elif nodes:
+            sweep.motors += [_drive(port, node, state) for node, state in sorted(nodes.items())]
+        else:
+            families = ", ".join(sorted({motor.family for motor in sweep.motors}))
+            sweep.notes.append(
+                f"CANopen nodes were not asked: their questions may be orders to others ({families} found)"
+            )
+    except BusTimeoutError as error:
+        sweep.notes.append(f"nobody acknowledges a frame ({error}): check power, cable, termination and bit rate")
+    say("done", 1.0)
+    return sweep
+
+
+def _listen(port: CanPort, sweep: BusSweep) -> dict[int, str]:
+    """Add the ODrive axes that are heard; return the CANopen nodes that are, with their states."""
+    axes: dict[int, str] = {}
+    nodes: dict[int, str] = {}
+    t_end_ns = port.now_ns() + LISTEN_NS
+    while (frame := port.receive(t_end_ns)) is not None:
+        sweep.n_frames += 1
+        if frame.extended or frame.remote:
+            continue
+        node = frame.can_id - HEARTBEAT_ID
+        if node in CANOPEN_NODES and len(frame.data) == 1:
+            nodes[node] = CANOPEN_STATES.get(frame.data[0] & 0x7F, f"state {frame.data[0]:#04x}")
+        axis, command = odrive.split_id(frame.can_id)
+        if command == odrive.Command.HEARTBEAT and len(frame.data) == 8 and axis <= odrive.NODE_MAX:
+            axes[axis] = _axis_state(frame.data)
+    sweep.motors += [
+        FoundMotor(family="odrive", motor_id=axis, model="ODrive axis", state=state)
+        for axis, state in sorted(axes.items())
+    ]
+    return nodes
+
+
+def _axis_state(data: bytes) -> str:
+    heartbeat = odrive.decode_heartbeat(data)
+    names = {state.value: state.name.lower().replace("_", " ") for state in odrive.AxisState}
+    state = names.get(heartbeat.state, f"state {heartbeat.state}")
+    return state + (f", errors {heartbeat.errors:#x}" if heartbeat.errors else "")
+
+
+def _ask_damiao(port: CanPort, sweep: BusSweep, say: Progress) -> None:
+    for motor_id in DAMIAO_IDS:
+        say(f"Damiao motor {motor_id}?", 0.1 + 0.3 * motor_id / len(DAMIAO_IDS))
+        told = _damiao_register(port, motor_id, damiao.Register.SOFTWARE_VERSION)
+        if told is not None:
+            sweep.motors.append(_damiao_motor(port, motor_id, *told))
+
+
+def _damiao_motor(port: CanPort, motor_id: int, feedback_id: int, version: float) -> FoundMotor:
+    limits = (damiao.Register.POSITION_MAX, damiao.Register.VELOCITY_MAX, damiao.Register.TORQUE_MAX)
+    answers = [_damiao_register(port, motor_id, register) for register in limits]
+    known = [answer[1] for answer in answers if answer is not None]
+    if len(known) < len(limits):
+        return FoundMotor(
+            family="damiao", motor_id=motor_id, feedback_id=feedback_id, model="Damiao", firmware=f"{version:.0f}"
+        )
+    span = damiao.MitRange(position_max_rad=known[0], velocity_max_rad_s=known[1], torque_max_nm=known[2])
+    models = [name for name, usual in damiao.RANGES.items() if _same(usual, span)]
+    told = _damiao_feedback(port, motor_id, feedback_id, span)
+    return FoundMotor(
+        family="damiao",
+        motor_id=motor_id,
+        feedback_id=feedback_id,
+        model=" or ".join(models) or f"Damiao, {known[0]:g} rad, {known[1]:g} rad/s, {known[2]:g} Nm",
+        firmware=f"{version:.0f}",
+        position_rad=told.position_rad if told else None,
+        temperature_degc=told.rotor_degc if told else None,
+        state=damiao.state_name(told.state) if told else "",
+    )
+
+
+def _same(usual: damiao.MitRange, span: damiao.MitRange) -> bool:
+    pairs = (
+        (usual.position_max_rad, span.position_max_rad),
+        (usual.velocity_max_rad_s, span.velocity_max_rad_s),
+        (usual.torque_max_nm, span.torque_max_nm),
+    )
+    return all(abs(a - b) < 1e-3 for a, b in pairs)
+
+
+def _damiao_register(port: CanPort, motor_id: int, register: int) -> tuple[int, float] | None:
+    """Return the id a motor answers with, and one of its registers; None where it does not answer."""
+
+    def answers(frame: CanFrame) -> tuple[int, float] | None:
+        try:
+            answer = damiao.parse_register_answer(frame.data)
+        except ProtocolError:
+            return None
+        asked = (motor_id, damiao.READ, register)
+        return (frame.can_id, answer.value) if (answer.motor_id, answer.operation, answer.register) == asked else None
+
+    return _ask(port, damiao.read_register(motor_id, register), answers)
+
+
+def _damiao_feedback(port: CanPort, motor_id: int, feedback_id: int, span: damiao.MitRange) -> damiao.Feedback | None:
+    """Return what a motor says of itself when it is asked for nothing else."""
+
+    def answers(frame: CanFrame) -> damiao.Feedback | None:
+        if frame.can_id != feedback_id or len(frame.data) != damiao.FRAME_BYTES:
+            return None
+        told = damiao.parse_feedback(frame.data, span)
+        return told if told.id_nibble == motor_id & 0xF else None
+
+    return _ask(port, damiao.refresh(motor_id), answers)
+
+
+def _ask_canopen(port: CanPort, sweep: BusSweep, heard: dict[int, str], say: Progress) -> None:
+    for node in CANOPEN_NODES:
+        say(f"CANopen node {node}?", 0.4 + 0.6 * node / len(CANOPEN_NODES))
+        kind = _upload(port, node, 0x1000, 0)
+        if kind is not None or node in heard:
+            sweep.motors.append(_drive(port, node, heard.get(node, ""), kind))
+
+
+def _drive(port: CanPort, node: int, state: str, kind: int | None = None) -> FoundMotor:
+    """Return a node that was heard or answered, with its identity as far as it tells."""
+    if kind is None:
+        return FoundMotor(family="cia402", motor_id=node, model="CANopen node", state=state)
+    profile = kind & 0xFFFF
+    what = "CiA 402 drive" if profile == DRIVE_PROFILE else f"CANopen node, profile {profile}"
+    identity = {
+        name: _upload(port, node, 0x1018, index) for name, index in (("vendor", 1), ("product", 2), ("revision", 3))
+    }
+    told = [f"{name} {value:#x}" for name, value in identity.items() if value is not None and name != "revision"]
+    revision = identity["revision"]
+    return FoundMotor(
+        family="cia402",
+        motor_id=node,
+        model=", ".join([what, *told]),
+        firmware="" if revision is None else f"{revision >> 16}.{revision & 0xFFFF}",
+        state=state,
+    )
+
+
+def _upload(port: CanPort, node: int, index: int, subindex: int) -> int | None:
+    """Return one object of 4 bytes; None where the node does not answer, or has it not."""
+
+    def answers(frame: CanFrame) -> int | None:
+        if frame.can_id != ANSWER_ID + node or len(frame.data) != _SDO.size:
+            return None
+        command, told_index, told_subindex, value = _SDO.unpack(frame.data)
+        return value if (command, told_index, told_subindex) == (_EXPEDITED, index, subindex) else None
+
+    return _ask(port, CanFrame(QUESTION_ID + node, _SDO.pack(_UPLOAD, index, subindex, 0)), answers)
+
+
+def _ask(port: CanPort, question: CanFrame, answers: Callable[[CanFrame], T | None]) -> T | None:
+    """Return what `answers` takes out of the first frame that is an answer; None where none comes in time."""
+    port.discard()
+    port.send([question])
+    t_end_ns = port.now_ns() + ANSWER_NS
+    while (frame := port.receive(t_end_ns)) is not None:
+        if not frame.extended and not frame.remote and (told := answers(frame)) is not None:
+            return told
+    return None
