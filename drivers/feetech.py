@@ -1,7 +1,22 @@
-"""An arm of Feetech STS3215 servos on one serial bus, in radians.
+"""An arm of Feetech servos of the STS and SMS series on one serial bus, in radians.
 
 What is written into the servos at `open`, and why, stands in feetech_setup.py; the robot file's `home_ticks` and `direction`
-are applied here. One `exchange` is one sync write of the goals and one sync read of the feedback.
+are applied here. One `exchange` is one sync write of the goals and one sync read of the feedback. What is used of a servo's
+memory, each with its address; 0..39 is EEPROM:
+
+    position, velocity            56, 58         read in every cycle; rad, rad/s
+    load                          60             read in every cycle; share of the voltage over the motor, as `effort_ratio`
+    voltage, temperature          62, 63         read in every cycle; V, degC
+    faults                        error byte     of every answer: voltage, encoder, overheat, overcurrent, overload
+    goal position                 42             written in every cycle, and clipped by the servo to its own limits
+    torque enable                 40             written by `hold` and `release`; looked at every TORQUE_LOOK_CYCLES
+    torque limit                  48             written at `open`, from `effort_max_ratio`
+    acceleration, time, speed     41, 44, 46     written at `open`: no profile of the servo's own, the gate has the limits
+    EEPROM lock                   55             opened for what differs, and closed again
+    return delay, status level    7, 8           written at `open` where they differ
+    position limits               9, 11          widened at `open` where they are too narrow
+    homing offset, mode, phase    31, 33, 18     read at `open`: allowed for, or refused
+    model                         3              read at `open`, feetech_models.py
 """
 
 from __future__ import annotations
@@ -15,8 +30,9 @@ from drivers import feetech_registers as registers
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
 from drivers.feetech_answers import OpenQuestions
 from drivers.feetech_bus import TURNAROUND_NS, FeetechBus
+from drivers.feetech_models import ServoModel, require_model
 from drivers.feetech_protocol import ServoFault
-from drivers.feetech_registers import MODEL_STS3215, RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
+from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
 from drivers.feetech_setup import ServoFrame, prepare_servo
 from drivers.serial_port import PortOpener, SerialPort
 from interfaces.arm_config import FeetechConfig
@@ -55,8 +71,10 @@ class FeetechArm:
         path, baud_hz = self._config.port, self._config.baud_hz
         bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names, self._questions)
         try:
-            self._find_servos(bus)
-            self._frames = [prepare_servo(bus, joint) for joint in self._config.joints]
+            models = self._find_servos(bus)
+            self._frames = [
+                prepare_servo(bus, joint, model) for joint, model in zip(self._config.joints, models, strict=True)
+            ]
             self._home_ticks = np.array([frame.home_ticks for frame in self._frames], np.float64)
             counts = np.array([frame.velocity_ticks_s for frame in self._frames], np.float64)
             self._velocity_rad_s = self._direction * counts * RAD_PER_TICK
@@ -119,7 +137,7 @@ class FeetechArm:
         if bus is not None:
             bus.close()
 
-    def _find_servos(self, bus: FeetechBus) -> None:
+    def _find_servos(self, bus: FeetechBus) -> list[ServoModel]:
         models = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
         silent = [bus.name(servo_id) for servo_id, model in models.items() if model is None]
         if silent:
@@ -127,9 +145,7 @@ class FeetechArm:
                 f"{', '.join(silent)}: no answer at {self._config.baud_hz} baud;"
                 f" {len(models) - len(silent)} of {len(models)} servos answer"
             )
-        for servo_id, model in models.items():
-            if model != MODEL_STS3215:
-                raise DeviceError(f"{bus.name(servo_id)} is model {model}; expected {MODEL_STS3215}, STS3215")
+        return [require_model(bus.name(servo_id), model) for servo_id, model in models.items() if model is not None]
 
     def _look_at_torque(self) -> None:
         """Ask one servo after the other, now and then, whether it still holds; raises DeviceError naming one that does not."""

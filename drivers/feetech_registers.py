@@ -1,4 +1,4 @@
-"""The memory of a Feetech STS3215 servo: where each register lies, how long it is, and what its counts mean in SI units.
+"""The memory of a Feetech servo of the STS and SMS series: where each register lies, how long it is, and what its counts mean in SI units.
 
 Signed registers are sign and magnitude, with the sign in a bit of their own. Bytes 0..39 are EEPROM, the rest is lost when
 the power goes. Sources: Feetech, "Magnetic encoder STS servo, memory table analysis"; LeRobot's motors/feetech/tables.py.
@@ -23,6 +23,7 @@ EEPROM_BYTES = 40
 MEMORY_BYTES = 128
 RATIO_PER_COUNT = 0.001  # torque limits and load
 VOLT_PER_COUNT = 0.1
+# The vendor's memory table; LeRobot's has 57600, 38400 and 19200 for the last three.
 BAUD_HZ_BY_CODE = (1_000_000, 500_000, 250_000, 128_000, 115_200, 76_800, 57_600, 38_400)
 
 # Bits of the phase register.

@@ -1,9 +1,9 @@
-"""What an STS3215 is asked and told before it may move: model, mode, travel, and the settings the driver relies on.
+"""What a servo is asked and told before it may move: model, mode, travel, and the settings the driver relies on.
 
 EEPROM, written only where it differs, unlocked for that and locked again, and read back:
 
     return delay 0        the shortest; the factory's 500 us a servo would halve the rate of the bus
-    status level 1        every order is answered, so a write that got lost is noticed
+    status level 1        every order is answered: nobody speaks while a write is underway
     position limits       widened to the robot file's travel where they would clip it in silence; never narrowed
 
 The homing offset is read and allowed for, never written: `home_ticks` of the robot file is a reading of the bare encoder, so
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
 from drivers.feetech_bus import FeetechBus
+from drivers.feetech_models import ServoModel
 from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX, TICKS_PER_TURN, Register
 from interfaces.arm_config import FeetechJoint
 from interfaces.errors import DeviceError
@@ -28,7 +29,6 @@ from interfaces.errors import DeviceError
 POSITION_MODE = 0
 RETURN_DELAY_SHORTEST = 0
 ANSWER_EVERYTHING = 1
-GOAL_SPEED_FASTEST = 3400  # ticks/s, the model's own maximum, for phases in which 0 stands still
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class ServoFrame:
     velocity_ticks_s: int  # worth of one count of velocity
 
 
-def prepare_servo(bus: FeetechBus, joint: FeetechJoint) -> ServoFrame:
+def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> ServoFrame:
     """Check one servo and write its settings; moves nothing. Raises DeviceError saying what does not fit."""
     name = bus.name(joint.servo_id)
     eeprom = bus.read(joint.servo_id, 0, registers.EEPROM_BYTES)
@@ -61,7 +61,7 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint) -> ServoFrame:
         registers.POSITION_MAX: position_max,
     }
     _write_eeprom(bus, joint.servo_id, {r: value for r, value in wanted.items() if r.decode(eeprom) != value})
-    _write_motion(bus, joint, fastest=0 if phase & registers.PHASE_ZERO_IS_FASTEST else GOAL_SPEED_FASTEST)
+    _write_motion(bus, joint, fastest=0 if phase & registers.PHASE_ZERO_IS_FASTEST else model.speed_max_ticks_s)
     return ServoFrame(
         home_ticks=home_ticks,
         position_min_ticks=position_min,

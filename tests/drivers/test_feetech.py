@@ -81,6 +81,16 @@ def test_targets_arrive_and_the_state_is_in_si_units(bench: Bench) -> None:
     assert state.temperature_degc == pytest.approx([25] * 6, abs=1)
 
 
+@pytest.mark.parametrize(("phase_bits", "worth"), [(registers.PHASE_FINE_VELOCITY, 1), (0, 50)])
+def test_velocities_are_signed_and_in_the_servos_own_unit(bench: Bench, phase_bits: int, worth: int) -> None:
+    servo = bench.bus.servos[0]
+    servo.save(registers.PHASE.address, bytes((phase_bits | registers.PHASE_ZERO_IS_FASTEST,)))
+    bench.motors.velocity_rad_s = lambda index: [1.5, -0.75, 0, 0, 0, 0][index]
+    state = (bench.arm.open(), bench.arm.hold(), bench.exchange(POSE_RAD))[-1]
+    assert state.velocity_rad_s[0] == pytest.approx(1.5 * worth, abs=worth * RAD_PER_TICK)
+    assert state.velocity_rad_s[1] == pytest.approx(-0.75, abs=RAD_PER_TICK)
+
+
 def test_a_cycle_takes_the_wire_time_and_no_more(bench: Bench) -> None:
     bench.arm.open()
     bench.arm.hold()
@@ -144,9 +154,53 @@ def test_settings_are_saved_once_and_the_eeprom_is_locked(bench: Bench) -> None:
     assert servo.get(registers.POSITION_MAX) == 4095  # wide enough: left alone
 
 
-def test_another_model_is_refused(bench: Bench) -> None:
-    bench.bus.servos[4].save(registers.MODEL_NUMBER.address, registers.MODEL_NUMBER.encode(1284))
-    with pytest.raises(DeviceError, match=r"servo 5 \(wrist_roll\) on servo-bus is model 1284; expected 777"):
+@pytest.mark.parametrize("model", [777, 521, 2825, 11272])
+def test_models_of_the_series_are_driven_alike(bench: Bench, model: int) -> None:
+    for servo in bench.bus.servos:
+        servo.save(registers.MODEL_NUMBER.address, registers.MODEL_NUMBER.encode(model))
+    bench.arm.open()
+    bench.arm.hold()
+    assert bench.exchange(POSE_RAD).position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (1284, r"model 1284, SCS0009, which this driver cannot drive: the SCS series is big endian"),
+        (4711, r"model 4711, which this driver does not know; it knows 777 STS3215, 521 STS3032"),
+    ],
+)
+def test_another_model_is_refused(bench: Bench, model: int, said: str) -> None:
+    bench.bus.servos[4].save(registers.MODEL_NUMBER.address, registers.MODEL_NUMBER.encode(model))
+    with pytest.raises(DeviceError, match=r"servo 5 \(wrist_roll\) on servo-bus is " + said):
+        bench.arm.open()
+
+
+def test_each_setting_is_written_and_read_back(bench: Bench) -> None:
+    servo = bench.bus.servos[2]
+    servo.write(registers.ACCELERATION.address, b"\x20")
+    servo.write(registers.GOAL_SPEED.address, b"\x10\x00")
+    servo.save(registers.PHASE.address, bytes((registers.PHASE_FINE_VELOCITY,)))  # where 0 stands still
+    bench.set_joint(2, effort_max_ratio=0.55)
+    bench.arm.open()
+    kept = {register: servo.get(register) for register in (registers.ACCELERATION, registers.GOAL_TIME)}
+    assert set(kept.values()) == {0}
+    assert servo.get(registers.GOAL_SPEED) == 3400
+    assert servo.get(registers.TORQUE_LIMIT) == 550
+    assert servo.get(registers.LOCK) == 1
+
+
+def test_a_setting_that_a_servo_does_not_take_is_named(bench: Bench) -> None:
+    servo = bench.bus.servos[2]
+    write = servo.write
+
+    def refusing(address: int, data: bytes) -> None:
+        if address != registers.TORQUE_LIMIT.address:
+            write(address, data)
+
+    servo.write = refusing
+    bench.set_joint(2, effort_max_ratio=0.55)
+    with pytest.raises(DeviceError, match=r"servo 3 .*: register 48 was set to 550 and reads 1000"):
         bench.arm.open()
 
 
