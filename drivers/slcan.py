@@ -16,7 +16,7 @@ from drivers.serial_port import BytePort, PortOpener
 from interfaces.errors import DeviceError, DeviceLostError, ProtocolError, RefusedError
 
 ACKNOWLEDGE_NS = 50_000_000  # some adapters never do, and none takes longer
-ANSWER_NS = 300_000_000
+ANSWER_NS = 1_000_000_000
 QUIET_NS = 20_000_000
 REFUSALS_MAX = 32  # in a row: the adapter has forgotten its channel, or its controller left the bus
 
@@ -157,7 +157,7 @@ class SlcanPort:
 
     def _wait_for_quiet(self) -> None:
         """Let pass what the adapter still says; a bus full of frames is let pass for so long only."""
-        t_end_ns = self._port.now_ns() + ANSWER_NS
+        t_end_ns = self._port.now_ns() + ANSWER_NS // 4
         while self._port.now_ns() < t_end_ns and self._port.read(256, self._port.now_ns() + QUIET_NS):
             pass
         self.discard()

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from sim.pty_port import PtyPort
 from sim.serial_bus import BusFaults
@@ -34,7 +34,7 @@ class BusProcess:
     def __enter__(self: Self) -> Self:
         """Start it, and return once the port is there."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.MODULE, str(self.path.absolute())],
+            [sys.executable, "-m", self.MODULE, *self._arguments()],
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -56,6 +56,9 @@ class BusProcess:
         self._process.stdin.flush()
         self._expect("done")
 
+    def _arguments(self) -> list[str]:
+        return [str(self.path.absolute())]
+
     def _expect(self, answer: str) -> None:
         assert self._process.stdout is not None
         line = self._process.stdout.readline().strip()
@@ -63,16 +66,32 @@ class BusProcess:
             raise RuntimeError(f"{self.MODULE} said {line!r}; expected {answer!r}")
 
 
+class Plug(Protocol):
+    """What can be plugged in and out."""
+
+    def open(self) -> None:
+        """Plug in."""
+        ...
+
+    def close(self) -> None:
+        """Unplug."""
+        ...
+
+
 def serve_bus(port: PtyPort, faults: BusFaults, commands: Commands) -> None:
     """Serve on `port`, and do what is told, until stdin ends; `commands` are those that only this bus has."""
-    known = {**fault_commands(port, faults), **commands}
+    serve(port, {**fault_commands(port, faults), **commands})
+
+
+def serve(port: Plug, commands: Commands) -> None:
+    """Serve on `port`, and do what is told, until stdin ends."""
     port.open()
     _say("ready")
     for line in sys.stdin:
         name, *arguments = line.split()
         if name == "quit":
             break
-        known[name](arguments)
+        commands[name](arguments)
         _say("done")
     port.close()
 

@@ -1,0 +1,56 @@
+"""Who can be on an emulated CAN bus, by name: `damiao:7` is seven motors of that kind, fresh from the factory but for their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from drivers.can_port import CanFrame
+from sim.can_bus import CanNode
+from sim.damiao_emulator import EmulatedDamiao
+from sim.mit_motors import RigidMitMotors
+
+ECHO_OFFSET = 0x400
+
+
+class EchoNode:
+    """Answers each data frame to its id with the same data, `ECHO_OFFSET` higher: for tests of adapters and ports."""
+
+    def __init__(self, node_id: int) -> None:
+        self._node_id = node_id
+
+    def hear(self, frame: CanFrame, t_now_ns: int) -> list[CanFrame]:
+        """Answer what is addressed to it."""
+        del t_now_ns
+        if frame.can_id != self._node_id or frame.remote:
+            return []
+        return [CanFrame(self._node_id + ECHO_OFFSET, frame.data, frame.extended)]
+
+    def advance(self, t_now_ns: int) -> list[CanFrame]:
+        """Say nothing by itself."""
+        del t_now_ns
+        return []
+
+    def power_on(self) -> None:
+        """Nothing to forget."""
+
+
+def make_nodes(names: str) -> list[CanNode]:
+    """Return the nodes that `names` tells, "echo:2,damiao:7"; raises KeyError for a kind that there is not."""
+    nodes: list[CanNode] = []
+    for name in names.split(","):
+        kind, _, count = name.partition(":")
+        nodes += NODE_MAKERS[kind](int(count or 1))
+    return nodes
+
+
+def _echoes(count: int) -> list[CanNode]:
+    return [EchoNode(1 + i) for i in range(count)]
+
+
+def _damiao(count: int) -> list[CanNode]:
+    motors = RigidMitMotors(count)
+    return [EmulatedDamiao("DM4310", 1 + i, 0x11 + i, i, motors) for i in range(count)]
+
+
+# On rigid motors without a load, that are where they are told to be.
+NODE_MAKERS: dict[str, Callable[[int], list[CanNode]]] = {"echo": _echoes, "damiao": _damiao}
