@@ -136,7 +136,10 @@ class DynamixelConfig(ArmConfig):
         """Check ids and time-out as well."""
         ArmConfig.__post_init__(self)
         self.require_different("servo_id")
-        _check_timeout(self.motor_timeout_ms)
+        # The servo counts in steps of 20 ms, up to 127; shorter than a few periods, one lost packet would stop the arm.
+        shortest_ms, timeout_ms = 3e-6 * self.period_ns, self.motor_timeout_ms
+        fits = timeout_ms == 0 or shortest_ms <= timeout_ms <= 2540
+        require(fits, "motor_timeout_ms", timeout_ms, f"0, or {shortest_ms:g} (3 periods) to 2540")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +245,43 @@ class OdriveConfig(ArmConfig):
         self.require_different("node_id")
 
 
-AnyArmConfig = FeetechConfig | DynamixelConfig | DamiaoConfig | Cia402Config | OdriveConfig  # chosen by `driver`
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobstrideJoint(JointConfig):
+    """A joint with a RobStride motor: a spring and a damper around the target."""
+
+    model: Literal["RS00", "RS01", "RS02", "RS03", "RS04", "RS05", "RS06"]
+    motor_id: int
+    zero_rad: float  # the motor's own reading at 0 rad
+    stiffness_nm_rad: float
+    damping_nm_s_rad: float
+
+    def __post_init__(self) -> None:
+        """Check id and gains as well."""
+        JointConfig.__post_init__(self)
+        require(0 < self.motor_id < 0x80, "motor_id", self.motor_id, "1..127")
+        stiffest, most = (5000, 100) if self.model in {"RS03", "RS04", "RS06"} else (500, 5)
+        for key, limit in (("stiffness_nm_rad", stiffest), ("damping_nm_s_rad", most)):
+            require(0 < getattr(self, key) <= limit, key, getattr(self, key), f"more than 0, at most {limit}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobstrideConfig(ArmConfig):
+    """RobStride motors on CAN."""
+
+    driver: Literal["robstride"]
+    motor_timeout_ms: float  # a motor that hears nothing for so long lets go by itself; 0 never
+    joints: tuple[RobstrideJoint, ...]
+
+    def __post_init__(self) -> None:
+        """Check ids and time-out as well."""
+        ArmConfig.__post_init__(self)
+        self.require_different("motor_id")
+        _check_timeout(self.motor_timeout_ms)
+
+
+AnyArmConfig = (
+    FeetechConfig | DynamixelConfig | DamiaoConfig | Cia402Config | OdriveConfig | RobstrideConfig
+)  # chosen by `driver`
 
 
 def _check_timeout(motor_timeout_ms: float) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from bench.arm_rigs.damiao import DamiaoRig
+from bench.arm_rigs.dynamixel import DynamixelRig
 from bench.arm_rigs.feetech import FeetechRig
+from bench.arm_rigs.odrive import OdriveRig
 from bench.arm_rigs.rig import RigMaker
 
 RIGS: dict[str, RigMaker] = {
+    "damiao": DamiaoRig,
+    "dynamixel": DynamixelRig,
     "feetech": FeetechRig,
+    "odrive": OdriveRig,
 }

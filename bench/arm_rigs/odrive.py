@@ -1,0 +1,150 @@
+"""ODrive axes on a virtual clock, for the conformance suite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bench.arm_rigs.cable import Cable
+from drivers.can_port import CanFrame
+from drivers.odrive import OdriveArm
+from drivers.odrive_protocol import Generation
+from interfaces.arm_config import OdriveConfig, OdriveJoint
+from interfaces.messages import JointVector
+from sim.can_bus import CanBus, CanNode
+from sim.lockstep_can import LockstepCan
+from sim.odrive_emulator import CURRENT_MAX_A, EmulatedAxis
+from sim.servo_bus_process import RigidActuators
+
+NODE_IDS = (0, 3, 1, 17, 62, 5)
+# Not all alike: what mixes two joints up, or forgets a sign, a gear or an offset, must show.
+DIRECTIONS = (1, -1, 1, 1, -1, 1)
+GEARS = (8.0, 10.0, 8.0, 5.0, 1.0, 49.0)
+HOMES_TURNS = (0.0, 2.5, -1.25, 0.1, 0.0, 3.0)
+TORQUE_CONSTANT_NM_A = 0.05
+
+
+def odrive_config(port: str = "can0") -> OdriveConfig:
+    """Return the arm's part of a robot file."""
+    joints = [
+        OdriveJoint(
+            name=f"joint_{i + 1}",
+            direction=direction,
+            position_min_rad=-2.0,
+            position_max_rad=2.0,
+            velocity_max_rad_s=4.0,
+            acceleration_max_rad_s2=20.0,
+            jerk_max_rad_s3=400.0,
+            effort_max_ratio=0.8,
+            effort_fault_ratio=1.0,
+            rest_rad=0.0,
+            node_id=node_id,
+            turns_per_turn=gear,
+            home_turns=home,
+            torque_max_nm=CURRENT_MAX_A * TORQUE_CONSTANT_NM_A,
+            torque_constant_nm_a=TORQUE_CONSTANT_NM_A,
+        )
+        for i, (node_id, direction, gear, home) in enumerate(zip(NODE_IDS, DIRECTIONS, GEARS, HOMES_TURNS, strict=True))
+    ]
+    return OdriveConfig(
+        driver="odrive",
+        port=port,
+        baud_hz=1_000_000,
+        rate_hz=100.0,
+        temperature_max_degc=80.0,
+        voltage_min_v=20.0,
+        limit_patience_ms=500.0,
+        joints=tuple(joints),
+    )
+
+
+class OdriveRig:
+    """The ArmRig of ODrive axes; the motors' angles are those of the axes."""
+
+    resolution_rad = 1e-5  # single precision, of some turns
+    voltage_told = temperature_told = answers_each_target = True
+
+    def __init__(self, generation: Generation = Generation.V0_6, others: Sequence[CanNode] = ()) -> None:
+        """Make axes of one firmware, with `others` beside them on the bus."""
+        self.config = odrive_config()
+        self.motors = RigidActuators(len(NODE_IDS))
+        self.axes = [EmulatedAxis(node, i, self.motors, generation=generation) for i, node in enumerate(NODE_IDS)]
+        self.bus = CanBus([*self.axes, *others])
+        self._t_ns = 10**9
+        self.port = LockstepCan(self.bus, lambda: self._t_ns)
+        self._cable = Cable()
+        self.arm = self.arm_with()
+
+    def arm_with(self, **changes: Any) -> OdriveArm:
+        """Return a driver for the same axes."""
+        return OdriveArm(replace(self.config, **changes), self._cable.can(self.port.open_port))
+
+    def now_ns(self) -> int:
+        """Return the virtual instant."""
+        return self.port.now_ns()
+
+    def wait(self, duration_ns: int) -> None:
+        """Let virtual time pass."""
+        self._t_ns = self.port.now_ns() + duration_ns
+        self.port.catch_up()
+
+    def angles_rad(self) -> JointVector:
+        """Return the angles of the joints, which differ from the axes' by gear, home and direction."""
+        turns = np.array(self.motors.positions_rad) / (2 * math.pi) - np.array(HOMES_TURNS)
+        return np.array(DIRECTIONS) * turns / np.array(GEARS) * 2 * math.pi
+
+    def place(self, index: int, angle_rad: float) -> None:
+        """Move a joint by hand."""
+        turns = HOMES_TURNS[index] + DIRECTIONS[index] * GEARS[index] * angle_rad / (2 * math.pi)
+        self.motors.positions_rad[index] = turns * 2 * math.pi
+
+    def torque(self) -> list[bool]:
+        """Return which axes drive."""
+        return list(self.motors.torque)
+
+    def heat(self, index: int, temperature_degc: float) -> None:
+        """Warm an inverter."""
+        self.axes[index].inverter_degc = temperature_degc
+
+    def unplug(self) -> None:
+        """Pull the adapter's cable."""
+        self._cable.pull()
+
+    def plug(self) -> None:
+        """Put it back."""
+        self._cable.plug()
+
+    def power_cycle(self) -> None:
+        """Switch the axes off and on."""
+        self.bus.power_cycle()
+
+    def silence(self, index: int) -> None:
+        """Cut an axis off."""
+        self.bus.faults.silent.add(index)
+
+    def speak(self, index: int) -> None:
+        """Put it back."""
+        self.bus.faults.silent.discard(index)
+
+    def drop(self, n_answers: int) -> None:
+        """Lose the next answers."""
+        self.bus.faults.n_drop = n_answers
+
+    def garble(self) -> None:
+        """Send what others might: a stranger, an answer cut short, a heartbeat cut short, an answer to nothing, an extended id."""
+        self.bus.faults.garbage = [
+            CanFrame(40 << 5 | 0x09, bytes(8)),
+            CanFrame(NODE_IDS[1] << 5 | 0x09, bytes(5)),
+            CanFrame(NODE_IDS[1] << 5 | 0x01, bytes(3)),
+            CanFrame(NODE_IDS[1] << 5 | 0x1D, b"\xff" * 8),
+            CanFrame(NODE_IDS[1] << 5 | 0x09, b"\xff" * 8, extended=True),
+            CanFrame(NODE_IDS[1] << 5 | 0x09, remote=True),
+        ]
+
+    def delay(self, delay_ns: int) -> None:
+        """Let answers come late."""
+        self.bus.faults.delay_ns = delay_ns
