@@ -1,20 +1,18 @@
-"""How Feetech servos are found: their pings, what they tell of themselves, and their models.
+"""How Feetech servos are found: their pings, and what those of the STS and SMS series tell of themselves.
 
-Model numbers: LeRobot, motors/feetech/tables.py (MODEL_NUMBER_TABLE). A call to all is answered one after the other by the STS and
-SMS series, as LeRobot's scan relies on.
+These answer a call to all one after the other, as LeRobot's scan relies on; the SCS series is not known to.
 """
 
 from __future__ import annotations
 
 from drivers import feetech_protocol as protocol
 from drivers import feetech_registers as registers
+from drivers.feetech_models import MODELS, OTHER_MODELS
 from drivers.feetech_protocol import BROADCAST_ID, OVERHEAD_BYTES, SERVO_ID_MAX, PacketParser, fault_names
 from drivers.feetech_registers import BAUD_HZ_BY_CODE, EEPROM_BYTES, TICKS_PER_TURN, Register
 from drivers.find_servos import ATTEMPTS, FamilyName, FoundServo, ServoLine
 
-# Of the STS and SMS series, which have their values at the same addresses; the SCS series has not, and is big endian.
-MODELS = {777: "STS3215", 2825: "STS3250", 11272: "SM8512BL"}
-OTHER_MODELS = {1284: "SCS0009"}
+LEROBOT_SLOWEST_HZ = 19_200  # by LeRobot's table, where the vendor's has 38400
 _STATE = range(registers.TORQUE_ENABLE.address, registers.PRESENT_TEMPERATURE.address + 1)
 
 
@@ -23,7 +21,7 @@ class FeetechFamily:
 
     name: FamilyName = "feetech"
     label = "Feetech"
-    baud_rates_hz = BAUD_HZ_BY_CODE
+    baud_rates_hz = (*BAUD_HZ_BY_CODE, LEROBOT_SLOWEST_HZ)
     ids = range(SERVO_ID_MAX + 1)
     everybody = BROADCAST_ID
     ping_answer_bytes = OVERHEAD_BYTES
@@ -44,7 +42,7 @@ class FeetechFamily:
         eeprom, _ = told
         number = registers.MODEL_NUMBER.decode(eeprom)
         state = read_memory(line, servo_id, _STATE.start, len(_STATE)) if number in MODELS else None
-        name = MODELS.get(number) or OTHER_MODELS.get(number) or f"model {number}"
+        name = MODELS[number].name if number in MODELS else OTHER_MODELS.get(number, (f"model {number}",))[0]
         firmware = f"{eeprom[0]}.{eeprom[1]}"
         if state is None:
             return FoundServo(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from drivers import dynamixel_protocol, feetech_protocol
+from drivers import dynamixel_protocol, dynamixel_registers, feetech_protocol
 from drivers import feetech_registers as registers
 from drivers.dynamixel_parser import PacketParser as DynamixelParser
 from drivers.feetech_protocol import PacketParser as FeetechParser
@@ -14,9 +14,11 @@ from drivers.find_dynamixel import DynamixelFamily
 from drivers.find_feetech import FeetechFamily
 from drivers.find_servos import FoundServo, Sweep, sweep_port
 from interfaces.errors import DeviceError
+from sim.dynamixel_bus import DynamixelServoBus
+from sim.dynamixel_bus_process import koch_servos
 from sim.lockstep_serial import LockstepSerial
 from sim.servo_bus import ServoBus
-from sim.servo_bus_process import rigid_servo_bus
+from sim.servo_bus_process import RigidActuators, rigid_servo_bus
 
 FAMILIES = (FeetechFamily(), DynamixelFamily())
 
@@ -145,7 +147,7 @@ def test_an_empty_line_is_looked_at_to_the_end(line: Line) -> None:
     sweep = line.sweep()
     assert sweep.servos == []
     assert sweep.complete
-    assert len(line.rates_hz) == 16
+    assert len(line.rates_hz) == 9 + 8
 
 
 def test_a_rate_that_the_adapter_has_not_is_left_out(line: Line) -> None:
@@ -194,3 +196,46 @@ def test_a_model_that_is_not_known_is_shown_by_its_number(line: Line) -> None:
 def test_garbage_on_the_line_hides_nobody(line: Line) -> None:
     line.bus.faults.garbage = bytes.fromhex("00 ff fe 12 ff")
     assert ids(line.sweep()) == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.fixture
+def koch() -> DynamixelServoBus:
+    return DynamixelServoBus(koch_servos(RigidActuators(6)))
+
+
+def sweep_koch(koch: DynamixelServoBus, say: Callable[[str, float], None] = lambda _what, _share: None) -> Sweep:
+    return sweep_port("bus", FAMILIES, LockstepSerial(koch, lambda: 0).open_port, say)
+
+
+def test_dynamixel_servos_are_found_with_what_they_tell(koch: DynamixelServoBus) -> None:
+    koch.servos[5].temperature_degc = 38.0
+    koch.servos[5].save(dynamixel_registers.HOMING_OFFSET, 30)
+    sweep = sweep_koch(koch)
+    assert [(servo.servo_id, servo.model) for servo in sweep.servos] == [
+        *((i, "XL430-W250") for i in (1, 2)),
+        *((i, "XL330-M288") for i in (3, 4, 5, 6)),
+    ]
+    last = sweep.servos[5]
+    assert (last.family, last.baud_hz, last.temperature_degc, last.torque) == ("dynamixel", 1_000_000, 38, False)
+    assert (last.encoder_ticks, last.position_ticks) == (2048, 2078)
+    assert last.voltage_v == pytest.approx(koch.servos[5].supply_v, abs=0.06)
+    assert last.firmware.isdecimal()
+    assert not last.trouble
+
+
+def test_a_dynamixel_that_shut_itself_down_says_why(koch: DynamixelServoBus) -> None:
+    koch.servos[1].fail(dynamixel_registers.HardwareError.OVERLOAD)
+    assert [servo.trouble for servo in sweep_koch(koch).servos] == ["", "overload", "", "", "", ""]
+
+
+def test_dynamixel_servos_at_other_rates_and_behind_an_echo_are_found(koch: DynamixelServoBus) -> None:
+    koch.faults.echo = True
+    for servo, rate_hz in zip(koch.servos, dynamixel_registers.BAUD_HZ_BY_CODE, strict=False):
+        servo.save(dynamixel_registers.BAUD_CODE, dynamixel_registers.BAUD_HZ_BY_CODE.index(rate_hz))
+    found = {servo.servo_id: servo.baud_hz for servo in sweep_koch(koch).servos}
+    assert found == {1: 9_600, 2: 57_600, 3: 115_200, 4: 1_000_000, 5: 2_000_000, 6: 3_000_000}
+
+
+def test_dynamixel_answers_that_collided_are_asked_for_one_by_one(koch: DynamixelServoBus) -> None:
+    koch.faults.n_corrupt = 6
+    assert ids(sweep_koch(koch)) == [1, 2, 3, 4, 5, 6]
