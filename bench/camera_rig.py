@@ -39,16 +39,21 @@ def camera_config(
     )
 
 
-def pictures(seed: int) -> tuple[Rgb, DepthMm]:
-    """Return random pictures, (240, 424, 3) and (240, 424)."""
+def pictures(seed: int, asked: CameraConfig | None = None) -> tuple[Rgb, DepthMm]:
+    """Return random pictures for the streams of `asked`; (240, 424, 3) and (240, 424) without."""
     rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (240, 424, 3), np.uint8), rng.integers(0, 2**16, (240, 424), np.uint16)
+    width_px, height_px = (asked.width_px, asked.height_px) if asked else (424, 240)
+    depth_shape = asked.depth_size_px[::-1] if asked else (240, 424)
+    return (
+        rng.integers(0, 256, (height_px, width_px, 3), np.uint8),
+        rng.integers(0, 2**16, depth_shape, np.uint16),
+    )
 
 
 def push(software: SoftwareRealSense, number: int) -> int:
     """Push the pictures of `number`, taken LATENCY_MS ago, and return when that was."""
     t_capture_ns = time.monotonic_ns() - round(LATENCY_MS * 1e6)
-    software.push(*pictures(number), t_capture_ns, number)
+    software.push(*pictures(number, software.config), t_capture_ns, number)
     return t_capture_ns
 
 

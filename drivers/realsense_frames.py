@@ -19,6 +19,8 @@ from interfaces.camera_config import CameraConfig
 from interfaces.messages import Frame
 
 _log = logging.getLogger(__name__)
+MISPAIRED_PERIODS = 0.75  # colour and depth farther apart than ever before, by so much, are not of one instant
+_WRAP_MS = 2**32 / 1e3  # of the camera's counter
 
 
 class RealSenseFrames:
@@ -33,24 +35,26 @@ class RealSenseFrames:
         self.exposure: Exposure | None = None  # of the last frame
         self.facts: RealSenseFacts | None = None
         self._number: int | None = None
+        self._gap_least_ms = float("inf")  # between the stamps of a set's colour and depth
 
     def restarted(self) -> None:
         """Take note that the stream began anew: its numbers do not go on where they were."""
         self._number = None
+        self._gap_least_ms = float("inf")
 
     def taken(
         self, frames: rs.composite_frame, stream: RealSenseStream, *, t_read_ns: int, t_drained_ns: int
     ) -> Frame | None:
-        """Return a frame of our own; None for a set that lacks a stream, or repeats a picture.
+        """Return a frame of our own; None for a set that lacks a stream, repeats a picture, or is of two instants.
 
-        After a gap in time the syncer first pairs the old picture with the new depth, and then both new ones. librealsense was
+        After a gap in time the syncer first pairs one old picture with one that is new, and then both new ones. librealsense was
         last seen to hold no frame at `t_drained_ns`. Raises DeviceError where a filter fails.
         """
         colour = frames.get_color_frame()
-        if not colour or (self._config.depth and not frames.get_depth_frame()):
+        number = colour.get_frame_number() if colour else None
+        if number is None or number == self._number:
             return None
-        number = colour.get_frame_number()
-        if number == self._number:
+        if self._config.depth and not self._of_one_instant(colour, frames.get_depth_frame()):
             return None
         if self._number is not None:
             self.lost += max(0, number - self._number - 1)
@@ -66,6 +70,17 @@ class RealSenseFrames:
             rgb=frozen_copy(colour, np.uint8),
             depth_mm=millimetres(depth) if depth else None,
         )
+
+    def _of_one_instant(self, colour: rs.video_frame, depth: rs.depth_frame) -> bool:
+        if not depth:
+            return False
+        if colour.get_frame_timestamp_domain() != depth.get_frame_timestamp_domain():
+            return True  # nobody can tell
+        gap_ms = abs(colour.get_timestamp() - depth.get_timestamp())
+        gap_ms = min(gap_ms, abs(_WRAP_MS - gap_ms))  # one of them may have passed the wrap already
+        # Some sensors run a constant part of a period apart, and a recording may begin anywhere: the first set is taken.
+        self._gap_least_ms = min(self._gap_least_ms, gap_ms)
+        return gap_ms <= self._gap_least_ms + MISPAIRED_PERIODS * 1e3 / self._config.rate_hz
 
     def _captured_ns(self, colour: rs.video_frame, t_read_ns: int, t_drained_ns: int) -> int:
         # Read at each frame: the host's epoch clock may be set while we run. Nothing else here uses it.

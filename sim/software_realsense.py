@@ -87,6 +87,11 @@ class SoftwareRealSense:
         self._depth, self._colour = depth.as_video_stream_profile(), colour.as_video_stream_profile()
         self.device.create_matcher(rs.matchers.dlr_c)
 
+    @property
+    def config(self) -> CameraConfig:
+        """Return the streams it offers."""
+        return self._config
+
     def push(self, rgb: Rgb, depth_mm: DepthMm, t_capture_ns: int, number: int) -> None:
         """Inject one pair of pictures, taken at `t_capture_ns`, as if it had just come in; librealsense copies them.
 
