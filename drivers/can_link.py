@@ -17,7 +17,8 @@ NLM_F_REQUEST = 1
 IFF_UP = 1
 IFLA_IFNAME, IFLA_LINKINFO = 3, 18
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
-IFLA_CAN_BITTIMING, IFLA_CAN_RESTART_MS = 1, 6
+IFLA_CAN_BITTIMING, IFLA_CAN_STATE, IFLA_CAN_RESTART_MS = 1, 4, 6
+STATES = ("error active", "error warning", "error passive", "bus off", "stopped", "sleeping")
 TYPE_MASK = 0x3FFF  # the two highest bits are flags
 _HEADER, _INTERFACE, _ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxHiII"), struct.Struct("=HH")
 _WAIT_S = 1.0  # the kernel answers at once
@@ -32,6 +33,7 @@ class CanLink:
     is_up: bool
     bitrate_hz: int | None
     restart_ms: int | None  # 0: it stays off after bus-off
+    state: str | None = None  # of the controller, one of STATES
 
     def require_ready(self, bitrate_hz: int) -> None:
         """Raise DeviceLostError where it is down, RefusedError where it has another bit rate; both name the remedy."""
@@ -87,6 +89,7 @@ def parse_link(name: str, answer: bytes) -> CanLink:
         is_up=bool(flags & IFF_UP),
         bitrate_hz=_u32(data.get(IFLA_CAN_BITTIMING)),
         restart_ms=_u32(data.get(IFLA_CAN_RESTART_MS)),
+        state=_state(_u32(data.get(IFLA_CAN_STATE))),
     )
 
 
@@ -102,6 +105,10 @@ def _unpack(data: bytes) -> Iterator[tuple[int, bytes]]:
             return
         yield kind & TYPE_MASK, data[_ATTRIBUTE.size : length]
         data = data[length + -length % 4 :]
+
+
+def _state(number: int | None) -> str | None:
+    return STATES[number] if number is not None and number < len(STATES) else None
 
 
 def _u32(value: bytes | None) -> int | None:

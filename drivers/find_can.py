@@ -1,19 +1,18 @@
-"""The CAN interfaces of this machine, as the kernel and `ip` (iproute2) tell of them: nothing is sent."""
+"""The CAN interfaces of this machine, as the kernel tells of them: nothing is sent."""
 
 from __future__ import annotations
 
-import json
-import subprocess
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
+from drivers.can_link import CanLink, read_link, remedy
 from drivers.find_serial import SYS
+from interfaces.errors import DeviceError
 
 ARPHRD_CAN = 280  # Linux, include/uapi/linux/if_arp.h
-IFF_UP = 0x1
-IP_TIMEOUT_S = 5.0
+USUAL_BITRATE_HZ = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,57 +20,51 @@ class FoundInterface:
     """One CAN interface."""
 
     name: str  # "can0": the robot file's `port`
-    driver: str  # of the kernel; "vcan" for one without hardware
+    driver: str  # of the kernel: "gs_usb"; of one without hardware its kind: "vcan"
     up: bool
-    bitrate_hz: int | None  # None where it has none set, or `ip` is missing
-    state: str  # of the controller: "ERROR-ACTIVE", "BUS-OFF"; empty where unknown
-    restart_ms: int | None  # the kernel brings a controller back from bus-off after so long; 0 and None: never
-
-    @property
-    def trouble(self) -> str:
-        """Return why nothing can be heard on it, with the remedy; empty where it is fit."""
-        if not self.up:
-            return f"down: sudo ip link set {self.name} up type can bitrate 1000000 restart-ms 100"
-        if self.state == "BUS-OFF":
-            return f"off the bus: check cable and termination, then sudo ip link set {self.name} type can restart"
-        return ""
+    bitrate_hz: int | None  # None where it has none
+    state: str  # of the controller: "error active", "bus off"; empty where it has none
+    restart_ms: int | None  # the kernel brings a controller back from bus-off after so long; 0: never
+    trouble: str = ""  # why nothing can be heard on it, with the remedy
 
 
-def find_interfaces(sys: Path = SYS, ip_output: str | None = None) -> list[FoundInterface]:
-    """Return the CAN interfaces by name; `ip_output` stands in for what `ip -details -json link show` prints."""
+def find_interfaces(sys: Path = SYS, link: Callable[[str], CanLink] = read_link) -> list[FoundInterface]:
+    """Return the CAN interfaces, by name; `link` tells what the kernel knows about one."""
     folders = [entry for entry in sorted((sys / "class" / "net").glob("*")) if _text(entry / "type") == str(ARPHRD_CAN)]
-    if not folders:
-        return []
-    details = parse_ip(ip_output if ip_output is not None else _ask_ip())
-    return [_interface(folder, details.get(folder.name, {})) for folder in folders]
+    return [_interface(folder, link) for folder in folders]
 
 
-def parse_ip(text: str) -> dict[str, dict[str, Any]]:
-    """Return what `ip` tells of each interface's CAN side, by name; nothing where it tells nothing that can be read."""
-    with suppress(json.JSONDecodeError, TypeError, KeyError, AttributeError):
-        links = cast("list[dict[str, Any]]", json.loads(text))
-        return {link["ifname"]: link.get("linkinfo", {}).get("info_data", {}) for link in links if "ifname" in link}
-    return {}
-
-
-def _interface(folder: Path, told: dict[str, Any]) -> FoundInterface:
-    flags = _text(folder / "flags")
+def _interface(folder: Path, link: Callable[[str], CanLink]) -> FoundInterface:
     driver = folder / "device" / "driver"
+    driver_name = driver.resolve().name if driver.exists() else ""
+    try:
+        told = link(folder.name)
+    except DeviceError as error:
+        return FoundInterface(
+            name=folder.name,
+            driver=driver_name,
+            up=False,
+            bitrate_hz=None,
+            state="",
+            restart_ms=None,
+            trouble=str(error),
+        )
     return FoundInterface(
         name=folder.name,
-        driver=driver.resolve().name if driver.exists() else "vcan",
-        up=bool(int(flags, 16) & IFF_UP) if flags else False,
-        bitrate_hz=told.get("bittiming", {}).get("bitrate"),
-        state=str(told.get("state", "")),
-        restart_ms=told.get("restart_ms"),
+        driver=driver_name or told.kind,
+        up=told.is_up,
+        bitrate_hz=told.bitrate_hz or None,
+        state=told.state or "",
+        restart_ms=told.restart_ms,
+        trouble=_trouble(told),
     )
 
 
-def _ask_ip() -> str:
-    with suppress(OSError, subprocess.SubprocessError):
-        command = ["ip", "-details", "-json", "link", "show"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=IP_TIMEOUT_S, check=True)
-        return done.stdout
+def _trouble(told: CanLink) -> str:
+    if not told.is_up:
+        return f"down: {remedy(told.name, None if told.kind == 'vcan' else told.bitrate_hz or USUAL_BITRATE_HZ)}"
+    if told.state == "bus off":
+        return f"off the bus: check cable, termination and bit rate, then ip link set {told.name} type can restart"
     return ""
 
 

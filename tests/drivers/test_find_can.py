@@ -1,73 +1,81 @@
-"""CAN interfaces as sysfs and `ip` tell of them."""
+"""CAN interfaces as sysfs and the kernel's rtnetlink tell of them."""
 
 from __future__ import annotations
 
-import json
+import struct
 from pathlib import Path
 
 import pytest
 
-from drivers.find_can import find_interfaces, parse_ip
+from drivers.can_link import CanLink, parse_link
+from drivers.find_can import FoundInterface, find_interfaces
+from interfaces.errors import DeviceLostError
 
-# As iproute2 6.1 prints it for a kvaser_pci at 1 Mbit/s and for a vcan, less what is not read.
-IP_OUTPUT = json.dumps(
-    [
-        {"ifindex": 1, "ifname": "lo", "link_type": "loopback"},
-        {
-            "ifname": "can0",
-            "flags": ["NOARP", "UP", "LOWER_UP"],
-            "link_type": "can",
-            "linkinfo": {
-                "info_kind": "can",
-                "info_data": {
-                    "state": "ERROR-ACTIVE",
-                    "berr_counter": {"tx": 0, "rx": 0},
-                    "restart_ms": 100,
-                    "bittiming": {"bitrate": 1000000, "sample_point": "0.750", "tq": 125},
-                },
-            },
-        },
-        {"ifname": "vcan0", "link_type": "can", "linkinfo": {"info_kind": "vcan"}},
-    ]
-)
+LINKS = {
+    "can0": CanLink(name="can0", kind="can", is_up=True, bitrate_hz=1_000_000, restart_ms=100, state="error active"),
+    "can1": CanLink(name="can1", kind="can", is_up=False, bitrate_hz=0, restart_ms=0, state="stopped"),
+    "can2": CanLink(name="can2", kind="can", is_up=True, bitrate_hz=500_000, restart_ms=0, state="bus off"),
+    "vcan0": CanLink(name="vcan0", kind="vcan", is_up=False, bitrate_hz=None, restart_ms=None),
+}
+
+
+def told(name: str) -> CanLink:
+    if name not in LINKS:
+        raise DeviceLostError(f"{name} is not there")
+    return LINKS[name]
 
 
 @pytest.fixture
 def sys(tmp_path: Path) -> Path:
-    for name, kind, flags in (("lo", 772, 9), ("can0", 280, 0xC1), ("can1", 280, 0x80), ("vcan0", 280, 0xC1)):
+    for name, kind in (("lo", 772), ("can0", 280), ("can1", 280), ("can2", 280), ("can9", 280), ("vcan0", 280)):
         folder = tmp_path / "class" / "net" / name
         folder.mkdir(parents=True)
         (folder / "type").write_text(f"{kind}\n")
-        (folder / "flags").write_text(f"{flags:#x}\n")
     driver = tmp_path / "drivers" / "gs_usb"
     driver.mkdir(parents=True)
-    for name in ("can0", "can1"):
-        device = tmp_path / "class" / "net" / name / "device"
-        device.mkdir()
-        (device / "driver").symlink_to(driver)
+    device = tmp_path / "class" / "net" / "can0" / "device"
+    device.mkdir()
+    (device / "driver").symlink_to(driver)
     return tmp_path
 
 
-def test_interfaces_tell_rate_and_state(sys: Path) -> None:
-    can0, can1, vcan0 = find_interfaces(sys, IP_OUTPUT)
-    assert (can0.name, can0.driver, can0.up, can0.bitrate_hz) == ("can0", "gs_usb", True, 1_000_000)
-    assert (can0.state, can0.restart_ms, can0.trouble) == ("ERROR-ACTIVE", 100, "")
-    assert not can1.up
-    assert can1.trouble.startswith("down: sudo ip link set can1 up type can bitrate 1000000")
-    assert (vcan0.driver, vcan0.up, vcan0.bitrate_hz, vcan0.trouble) == ("vcan", True, None, "")
+@pytest.fixture
+def found(sys: Path) -> dict[str, FoundInterface]:
+    return {interface.name: interface for interface in find_interfaces(sys, told)}
 
 
-def test_an_interface_off_the_bus_is_named_with_the_remedy(sys: Path) -> None:
-    can0, *_ = find_interfaces(sys, IP_OUTPUT.replace("ERROR-ACTIVE", "BUS-OFF"))
-    assert "termination" in can0.trouble
+def test_an_interface_tells_rate_and_state(found: dict[str, FoundInterface]) -> None:
+    assert found["can0"] == FoundInterface(
+        name="can0", driver="gs_usb", up=True, bitrate_hz=1_000_000, state="error active", restart_ms=100
+    )
+    assert "lo" not in found
 
 
-@pytest.mark.parametrize("told", ["", "no json", "[]", "{}", '[{"ifname": "can0"}]', '[{"linkinfo": null}]', "[null]"])
-def test_without_ip_they_are_listed_all_the_same(sys: Path, told: str) -> None:
-    can0, *_ = find_interfaces(sys, told)
-    assert (can0.name, can0.up, can0.bitrate_hz, can0.state) == ("can0", True, None, "")
+def test_one_that_is_down_is_named_with_the_remedy(found: dict[str, FoundInterface]) -> None:
+    assert found["can1"].trouble == "down: ip link set can1 up type can bitrate 1000000 restart-ms 100"
+    assert found["can1"].bitrate_hz is None
+    assert found["vcan0"].trouble == "down: ip link set vcan0 up"
 
 
-def test_what_is_no_can_interface_is_left_out(tmp_path: Path) -> None:
-    assert find_interfaces(tmp_path, IP_OUTPUT) == []
-    assert parse_ip(IP_OUTPUT).keys() == {"lo", "can0", "vcan0"}
+def test_one_that_left_the_bus_is_named_with_the_remedy(found: dict[str, FoundInterface]) -> None:
+    assert "termination" in found["can2"].trouble
+    assert "ip link set can2 type can restart" in found["can2"].trouble
+
+
+def test_one_that_just_went_is_listed_all_the_same(found: dict[str, FoundInterface]) -> None:
+    assert found["can9"].trouble == "can9 is not there"
+
+
+def test_a_machine_without_can_has_none(tmp_path: Path) -> None:
+    assert find_interfaces(tmp_path) == []
+
+
+@pytest.mark.parametrize(("number", "state"), [(0, "error active"), (3, "bus off"), (77, None)])
+def test_the_state_is_read_out_of_the_kernels_answer(number: int, state: str | None) -> None:
+    def attribute(kind: int, value: bytes) -> bytes:
+        return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+    info = attribute(1, b"can\0") + attribute(2, attribute(4, struct.pack("=I", number)))
+    body = struct.pack("=BxHiII", 0, 280, 3, 1, 0) + attribute(18, info)
+    answer = struct.pack("=IHHII", 16 + len(body), 16, 0, 1, 0) + body
+    assert parse_link("can0", answer).state == state
