@@ -32,7 +32,9 @@ REAL = answer(up=True, kind=b"can", data=TIMING + attribute(4, bytes(4)) + attri
 
 
 def test_a_real_interface_tells_rate_and_restart() -> None:
-    assert parse_link("can0", REAL) == CanLink(name="can0", kind="can", is_up=True, bitrate_hz=500_000, restart_ms=100)
+    assert parse_link("can0", REAL) == CanLink(
+        name="can0", kind="can", is_up=True, bitrate_hz=500_000, restart_ms=100, state="error active"
+    )
 
 
 def test_a_virtual_one_has_neither() -> None:
