@@ -5,8 +5,8 @@ Every call raises DeviceLostError once the port is gone.
 
 from __future__ import annotations
 
-import errno
 import fcntl
+import logging
 import os
 import select
 import termios
@@ -17,8 +17,10 @@ from typing import Protocol
 
 import serial
 
-from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError
+from drivers.serial_troubles import latency_advice, open_error
+from interfaces.errors import BusTimeoutError, DeviceLostError
 
+_log = logging.getLogger(__name__)
 WRITE_TIMEOUT_NS = 20_000_000
 
 
@@ -50,7 +52,11 @@ PortOpener = Callable[[str, int], BytePort]  # (path, baud_hz)
 
 
 class SerialPort:
-    """A serial port of the operating system, for this process alone."""
+    """A serial port of the operating system, for this process alone.
+
+    `path` may be a link, as those of /dev/serial/by-id, which follow an adapter to another socket: it is followed when the
+    port is opened, so opening again after an unplug finds the adapter where it is now.
+    """
 
     def __init__(self, path: str, baud_hz: int) -> None:
         """Open the port; raises DeviceLostError when it is not there, DeviceError when it cannot be had."""
@@ -118,23 +124,20 @@ class SerialPort:
 def _open(path: str, baud_hz: int) -> serial.Serial:
     try:
         port = serial.Serial(path, baud_hz, timeout=0, exclusive=True)
+    except (serial.SerialException, OSError, ValueError) as error:
+        raise open_error(path, baud_hz, error) from error
+    try:
         # flock, which pyserial takes, stops only those who ask for it; this stops every later open.
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
         port.reset_input_buffer()
-    except (serial.SerialException, OSError, ValueError) as error:
-        raise _open_error(path, baud_hz, error) from error
+    except (OSError, termios.error) as error:  # unplugged between the two
+        with suppress(OSError, termios.error):
+            port.close()
+        raise open_error(path, baud_hz, OSError(*error.args)) from error
     # FTDI adapters keep bytes for 16 ms otherwise; others, and ptys, neither need nor know it.
     with suppress(ValueError, OSError, NotImplementedError):
         port.set_low_latency_mode(True)
+    advice = latency_advice(path)
+    if advice is not None:
+        _log.warning(advice)
     return port
-
-
-def _open_error(path: str, baud_hz: int, error: Exception) -> DeviceError:
-    number = getattr(error, "errno", None)
-    if number in {errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO}:
-        return DeviceLostError(f"{path} is not there; is the arm plugged in?")
-    if number in {errno.EBUSY, errno.EWOULDBLOCK}:
-        return DeviceError(f"{path} is in use by another program")
-    if number == errno.EACCES:
-        return DeviceError(f"{path} may not be opened by this user; add the user to the group of the port")
-    return DeviceError(f"{path} cannot be opened at {baud_hz} baud: {error}")
