@@ -1,4 +1,7 @@
-"""Who can be on an emulated CAN bus, by name: `damiao:7` is seven motors of that kind, fresh from the factory but for their ids."""
+"""Who can be on an emulated CAN bus, by name: `damiao:7` is seven motors of that kind, fresh from the factory but for their ids.
+
+Motors are rigid, and are where they are told to be; those of `yam` move that arm in MuJoCo, `yam-rigid` is the same without physics.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Callable
 
 from drivers.can_port import CanFrame
 from sim.can_bus import CanNode
-from sim.damiao_emulator import EmulatedDamiao
 from sim.mit_motors import RigidMitMotors
+from sim.yam_arm import damiao_motors, yam_nodes
+from sim.yam_links import MODELS
 
 ECHO_OFFSET = 0x400
 
@@ -48,9 +52,29 @@ def _echoes(count: int) -> list[CanNode]:
 
 
 def _damiao(count: int) -> list[CanNode]:
-    motors = RigidMitMotors(count)
-    return [EmulatedDamiao("DM4310", 1 + i, 0x11 + i, i, motors) for i in range(count)]
+    return [*damiao_motors(["DM4310"] * count, RigidMitMotors(count))]
 
 
-# On rigid motors without a load, that are where they are told to be.
-NODE_MAKERS: dict[str, Callable[[int], list[CanNode]]] = {"echo": _echoes, "damiao": _damiao}
+def _yams(count: int) -> list[CanNode]:
+    from sim.yam_motors import YamMotors  # MuJoCo is loaded where it is wanted
+
+    _require_one(count)
+    return [*yam_nodes(YamMotors())]
+
+
+def _rigid_yams(count: int) -> list[CanNode]:
+    _require_one(count)
+    return [*yam_nodes(RigidMitMotors(len(MODELS)))]
+
+
+def _require_one(count: int) -> None:
+    if count != 1:
+        raise KeyError(f"{count} arms on one bus: their motors would have the same ids")
+
+
+NODE_MAKERS: dict[str, Callable[[int], list[CanNode]]] = {
+    "echo": _echoes,
+    "damiao": _damiao,
+    "yam": _yams,
+    "yam-rigid": _rigid_yams,
+}

@@ -78,6 +78,11 @@ LINKS = (
 )  # fmt: skip
 
 
+GRIPPER_MODEL = "DM4310"
+MODELS = (*(link.model for link in LINKS), GRIPPER_MODEL)  # of the motors, in the order of actuators and bus
+HOME_RAD = (0.0, 1.047, 1.047, 0.0, 0.0, 0.0, 0.0)  # of the motors; Menagerie's key frame
+
+
 @dataclass(frozen=True, slots=True)
 class Finger:
     """One finger, which slides along z of its frame in the frame of the last link; 0 is closed."""

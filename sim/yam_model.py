@@ -17,6 +17,7 @@ from sim.yam_links import (
     FINGER_STROKE_M,
     FINGERS,
     FRICTION_NM,
+    GRIPPER_MODEL,
     GRIPPER_OPEN_RAD,
     LINKS,
     PEAK_NM,
@@ -25,9 +26,6 @@ from sim.yam_links import (
 )
 
 PHYSICS_STEP_S = 0.001
-GRIPPER_MODEL = "DM4310"
-MODELS = (*(link.model for link in LINKS), GRIPPER_MODEL)  # of the motors, in the order of actuators and bus
-HOME_RAD = (0.0, 1.047, 1.047, 0.0, 0.0, 0.0, 0.0)  # of the motors; Menagerie's key frame
 FINGER_SQUEEZE_M = 0.002  # how far beyond closed a finger may be pressed
 # Motor angle a metre of the first finger; both together move what the motor turns.
 GEAR_RAD_M = GRIPPER_OPEN_RAD / (FINGERS[0].opens_towards * FINGER_STROKE_M)
@@ -37,6 +35,7 @@ def build_yam() -> mujoco.MjModel:
     """Compile arm and table into one model."""
     spec = mujoco.MjSpec()
     spec.modelname = "forerun_yam"
+    spec.compiler.degree = False
     spec.option.timestep = PHYSICS_STEP_S
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     table = {"contype": 0, "conaffinity": 1, "rgba": [0.8, 0.77, 0.72, 1]}

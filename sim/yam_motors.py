@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from drivers.damiao_protocol import MitCommand
 from sim.mujoco_headless import mujoco
-from sim.yam_model import GEAR_RAD_M, HOME_RAD, PHYSICS_STEP_S, build_yam
+from sim.yam_links import HOME_RAD
+from sim.yam_model import GEAR_RAD_M, PHYSICS_STEP_S, build_yam
 
 STEP_NS = round(PHYSICS_STEP_S * 1e9)
 _CATCH_UP_NS = 100_000_000  # physics further behind than this lets the time go
