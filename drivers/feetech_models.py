@@ -3,11 +3,11 @@
 The STS and SMS series have one memory table (feetech_registers.py): 4096 ticks a turn, 0.1 V, 0.001 of load and torque limit,
 sign and magnitude, little endian. What differs between them is mechanical, but for the highest speed, which only matters for
 a servo whose phase takes a goal speed of 0 for "stand still". A model number is read at address 3, two bytes that the
-vendor's debugging tool shows as two numbers: STS3215 is "9.3", STS3032 "9.2".
+vendor's debugging tool shows as two numbers: STS3215 is "9.3".
 
-Sources: LeRobot, motors/feetech/tables.py (777, 2825, 11272, 1284; all of the STS and SMS series under one table); rustypot,
-pull request 113, with pictures of the vendor's tool (777, 521); public tools that scan a bus (2057, 2569); a LeRobot fork with
-the table of the HLS series (3338). No figure here was read off a servo of ours.
+Sources: LeRobot, motors/feetech/tables.py (777, 2825, 11272, 1284; all of the STS and SMS series under one table); rustypot
+1.13.1 (777, 2825, 11272, and 521 as STS3036, which its pull request 113 and public tools call STS3032); public tools that
+scan a bus (2057, 2569); a LeRobot fork with the table of the HLS series (3338). Nothing here was read off a servo of ours.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MODELS = {
     model.number: model
     for model in (
         ServoModel(number=777, name="STS3215"),
-        ServoModel(number=521, name="STS3032"),
+        ServoModel(number=521, name="STS3032 or STS3036"),
         ServoModel(number=2057, name="STS3235"),
         ServoModel(number=2569, name="STS3095"),
         ServoModel(number=2825, name="STS3250", speed_max_ticks_s=5130),  # 0.133 s for 60 degrees, data sheet A/0
