@@ -15,6 +15,7 @@ _DRIVERS = {
     "damiao": ("drivers.damiao", "DamiaoArm"),
     "cia402": ("drivers.cia402", "Cia402Arm"),
     "odrive": ("drivers.odrive", "OdriveArm"),
+    "robstride": ("drivers.robstride", "RobstrideArm"),
 }
 
 

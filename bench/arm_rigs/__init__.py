@@ -7,10 +7,12 @@ from bench.arm_rigs.dynamixel import DynamixelRig
 from bench.arm_rigs.feetech import FeetechRig
 from bench.arm_rigs.odrive import OdriveRig
 from bench.arm_rigs.rig import RigMaker
+from bench.arm_rigs.robstride import RobstrideRig
 
 RIGS: dict[str, RigMaker] = {
     "damiao": DamiaoRig,
     "dynamixel": DynamixelRig,
     "feetech": FeetechRig,
     "odrive": OdriveRig,
+    "robstride": RobstrideRig,
 }
