@@ -94,17 +94,17 @@ def write_motion(bus: DynamixelBus, servo_id: int, frame: ServoFrame) -> None:
 
 
 def check_hardware(bus: DynamixelBus, servo_id: int) -> None:
-    """Raise DeviceError where a servo shut itself down, saying why and what ends it."""
+    """Raise DeviceError where something is wrong with a servo itself, saying what and what ends it."""
     status = bus.read_register(servo_id, registers.HARDWARE_ERROR)
     if status:
         raise DeviceError(describe_hardware_error(bus.name(servo_id), status))
 
 
 def describe_hardware_error(name: str, status: int) -> str:
-    """Return why a servo shut itself down, and the remedy, for people."""
+    """Return what is wrong with a servo itself, and the remedy, for people."""
     return (
-        f"{name} shut itself down: {registers.hardware_error_names(status)};"
-        " remove the cause, then reboot it or switch its power off and on: it stays limp until then"
+        f"{name} reports a hardware error, {registers.hardware_error_names(status)}: remove the cause, then reboot it or"
+        " switch its power off and on; where it shut itself down it stays limp until then"
     )
 
 
