@@ -16,7 +16,8 @@ class FeedbackRound:
         self._ids = servo_ids
         self._questions = questions
         self._awaited: dict[int, set[int]] = {}  # length -> servos that have not answered that question
-        self._found: dict[int, bytes] = {}
+        self._taken: dict[tuple[int, int], Packet] = {}  # by length and servo
+        self._found: dict[int, bytes] = {}  # by servo
 
     @property
     def missing(self) -> list[int]:
@@ -28,10 +29,18 @@ class FeedbackRound:
         self._awaited[length] = set(servo_ids)
 
     def take(self, packet: Packet) -> None:
-        """Take an answer to a question of this cycle; anything else is left aside."""
+        """Take an answer to a question of this cycle; anything else is left aside.
+
+        Two answers of one servo to one question that differ are none: who knows which of them is its own.
+        """
         length = len(packet.parameters)
         awaited = self._awaited.get(length)
-        if awaited is None or packet.servo_id not in awaited:
+        if awaited is None:
+            return
+        first = self._taken.setdefault((length, packet.servo_id), packet)
+        if first != packet:
+            self._found.pop(packet.servo_id, None)
+        if packet.servo_id not in awaited:
             return
         awaited.discard(packet.servo_id)
         if not awaited:

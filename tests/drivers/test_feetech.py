@@ -315,18 +315,45 @@ def spoil_one(bus: ServoBus) -> None:
     bus.faults.n_corrupt = 1
 
 
-def add_garbage(bus: ServoBus) -> None:
-    bus.faults.garbage = bytes.fromhex("00 FF FF 01 0A 00 FF")
+def cut_two(bus: ServoBus) -> None:
+    bus.faults.n_cut = 2
 
 
-@pytest.mark.parametrize("fault", [lose_two, spoil_one, add_garbage])
+def double_all(bus: ServoBus) -> None:
+    bus.faults.n_double = 6
+
+
+def garbage(text: str) -> Fault:
+    def add(bus: ServoBus) -> None:
+        bus.faults.garbage = bytes.fromhex(text)
+
+    return add
+
+
+OTHERS = {
+    "lose two": lose_two,
+    "spoil one": spoil_one,
+    "cut two": cut_two,
+    "double all": double_all,
+    "header of a packet": garbage("00 FF FF 01 0A 00 FF"),
+    "headers only": garbage("FF FF FF FF FF FF FF"),
+    "a length that lies": garbage("FF FF 01 FA 00"),
+    "a servo nobody asked": garbage("FF FF 09 0A 00" + "00" * 8 + "EC"),
+    "an acknowledgement": garbage("FF FF 02 02 00 FB"),
+    "another servo as servo 3": garbage("FF FF 03 0A 00 00 08" + "00" * 6 + "EA"),
+    "our question": garbage("FF FF FE 0A 82 38 08 01 02 03 04 05 06 20"),
+}
+
+
+@pytest.mark.parametrize("fault", list(OTHERS.values()), ids=list(OTHERS))
 def test_what_is_lost_is_asked_again_within_the_period(bench: Bench, fault: Fault) -> None:
     bench.arm.open()
     bench.arm.hold()
-    fault(bench.bus)
-    state = bench.exchange(POSE_RAD)
-    assert state.position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
-    assert bench.port.now_ns() - bench.t_now_ns < 0.7 * PERIOD_NS
+    for sign in (1, -1, 1):
+        fault(bench.bus)
+        state = bench.exchange(sign * POSE_RAD)
+        assert state.position_rad == pytest.approx(sign * POSE_RAD, abs=RAD_PER_TICK / 2)
+        assert bench.port.now_ns() - bench.t_now_ns < 0.7 * PERIOD_NS
 
 
 def test_silence_ends_at_the_deadline_and_is_forgotten_after(bench: Bench) -> None:

@@ -99,7 +99,7 @@ accidents = st.fixed_dictionaries(
 phases = st.lists(st.tuples(st.integers(1, 12), delays_ms, accidents), min_size=1, max_size=12)
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(phases, st.sampled_from([100.0, 200.0]))
 @example([(4, 150, {}), (16, 0, {}), (15, 150, {})], 100.0)
 @example([(1, 9, {}), (1, 0, {}), (1, 9, {"n_drop": 3}), (1, 4, {}), (3, 11, {"echo": True})], 100.0)
