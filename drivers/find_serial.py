@@ -78,7 +78,8 @@ def describe_port(path: str, sys: Path = SYS, dev: Path = DEV) -> FoundAdapter:
         serial="",
         driver="",
         latency_ms=None,
-        holders=tuple(find_holders(device)),
+        # The program behind a pty may keep our end of it open, too: an emulator does, so that its settings stay.
+        holders=() if device.startswith("/dev/pts/") else tuple(find_holders(device)),
         permitted=os.access(device, os.R_OK | os.W_OK),
     )
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "estop": "stop a running robot at once",
     "clear": "clear a fault or an emergency stop of a running robot",
     "doctor": "say whether this machine is fit to move a robot in time, and what to do where it is not",
+    "devices": "list cameras, servos and motors; draft a robot file from them; give a servo its id",
     "policy": "the policy process: camera and inference of one robot",
     "command": "the command process: the bus of one robot",
     "world": "the simulated robot: physics, servo bus and camera",
