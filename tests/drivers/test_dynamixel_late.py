@@ -82,6 +82,17 @@ def test_late_for_a_while(fast: bool, delay_ms: int, n_late: int) -> None:  # no
         bench.recover()
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_the_rest_of_an_answer_that_was_cut_off_by_the_deadline(fast: bool) -> None:  # noqa: FBT001
+    # So quick a loop that what is late by a little runs into the next cycle.
+    bench = LateBench(fast=fast, rate_hz=235.0)
+    for delay_us in range(0, 6000, 50):
+        bench.faults.delay_ns = delay_us * 1000
+        bench.cycle()
+        bench.cycle()
+    bench.recover()
+
+
 cycles = st.lists(
     st.tuples(
         st.integers(0, LATE_MAX_MS - 10),
