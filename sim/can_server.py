@@ -27,6 +27,7 @@ class CanServer:
     def __init__(self, bus: CanBus, interface: str) -> None:
         self._bus = bus
         self._interface = interface
+        self.lock = threading.Lock()  # whoever changes nodes or faults meanwhile takes it
         self._thread: threading.Thread | None = None
         self._wake_read = self._wake_write = -1
 
@@ -58,7 +59,8 @@ class CanServer:
             if self._wake_read in ready:
                 return
             frames = self._take_frames() if self._socket in ready else []
-            waiting += self._bus.handle(frames, time.monotonic_ns())
+            with self.lock:
+                waiting += self._bus.handle(frames, time.monotonic_ns())
             waiting.sort(key=lambda arrival: arrival.t_done_ns)
             while waiting and waiting[0].t_done_ns <= time.monotonic_ns():
                 with suppress(OSError):  # down, or full: the frame is lost

@@ -1,0 +1,49 @@
+"""The conformance suite of the CAN arm drivers over an interface of the kernel, the motors in another process. Run by uml_can.py.
+
+All of it but what measures time to the millisecond, or needs minutes of it in real time: that stays on the virtual clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.arm_rigs import RIGS
+from bench.arm_rigs.rig import ArmRig
+from bench.arm_rigs.trial import hold
+from tests.drivers import test_conformance, test_conformance_faults
+from tests.machines.can_interface import virtual_interface
+from tests.machines.vcan_rig import VcanRig
+
+ON_THE_VIRTUAL_CLOCK_ONLY = {
+    "test_no_exchange_outlasts_its_share_of_the_period",
+    "test_an_answer_that_comes_late_is_never_taken_for_a_new_one",
+    "test_whatever_happens_only_our_errors_come_and_it_works_again",
+}
+CAN_RIGS = [name for name, make in RIGS.items() if hasattr(make(), "bus")]
+
+globals().update(
+    {
+        name: test
+        for suite in (test_conformance, test_conformance_faults)
+        for name, test in vars(suite).items()
+        if name.startswith("test_") and name not in ON_THE_VIRTUAL_CLOCK_ONLY
+    }
+)
+
+
+@pytest.fixture(params=CAN_RIGS)
+def rig(request: pytest.FixtureRequest) -> Iterator[ArmRig]:
+    with virtual_interface("vcan0") as interface, VcanRig(request.param, interface) as rig:
+        yield rig
+
+
+@pytest.fixture
+def held(rig: ArmRig) -> ArmRig:
+    hold(rig)
+    return rig
+
+
+def test_there_are_can_drivers() -> None:
+    assert CAN_RIGS
