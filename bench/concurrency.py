@@ -22,7 +22,7 @@ from bench.policy_rig import CommandPeer, PlainCamera, SlowForesight
 from interfaces.robot_config import RobotConfig, load_robot
 from runtime.bundle import LoadedBundle, open_bundle
 from runtime.foresight_stage import ForesightStage
-from runtime.policy_process import PolicyProcess, seeing_camera
+from runtime.policy_process import PolicyProcess, seeing_cameras
 
 _ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"
 _SETTLED_CHUNKS = 10
@@ -48,7 +48,7 @@ def measure(robot: RobotConfig, bundle: LoadedBundle, delay_s: float, duration_s
     process = PolicyProcess(
         dataclasses.replace(robot, policy=policy, runtime=sockets),
         bundle,
-        PlainCamera(seeing_camera(robot, bundle)),
+        [PlainCamera(camera) for camera in seeing_cameras(robot, bundle)],
         foresight_stage=SlowForesight(ForesightStage(bundle), delay_s),
     )
     try:

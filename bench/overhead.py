@@ -33,13 +33,14 @@ from bench.command_rig import PATIENCE_S, await_line, start
 from bench.policy_rig import CAPTURE_TO_ARRIVAL_NS, PlainCamera, standing_arm
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.errors import DeviceError
-from interfaces.messages import ActionChunk, CommandState, Foresight, Frame
+from interfaces.messages import ActionChunk, CommandState, Foresight
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.wire import CHUNK_LAYOUT, CommandStatus, decode_chunk, encode_status
 from runtime.bundle import open_bundle
 from runtime.engine import Engine, Tensors
 from runtime.foresight_stage import ForesightStage
-from runtime.policy_process import PolicyProcess, go_first, seeing_camera
+from runtime.frame_pairing import FrameSet
+from runtime.policy_process import PolicyProcess, go_first, seeing_cameras
 
 _ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"
 _SETTLE_NS = 1_500_000_000
@@ -78,10 +79,10 @@ class TimedForesight:
         self._engine = engine
         self.t_captures_ns: list[int] = []
 
-    def foresee(self, frame: Frame, instruction: str, t_now_ns: int) -> Foresight:
+    def foresee(self, frames: FrameSet, instruction: str, t_now_ns: int) -> Foresight:
         """Foresee, and note the frame."""
-        foresight = self._stage.foresee(frame, instruction, t_now_ns)
-        self.t_captures_ns.append(frame.t_capture_ns)
+        foresight = self._stage.foresee(frames, instruction, t_now_ns)
+        self.t_captures_ns.append(foresight.t_capture_ns)
         return foresight
 
 
@@ -186,7 +187,8 @@ def run_policy(bundle_folder: Path, foresight_rate_hz: float) -> None:
     foresight, action = TimedEngine(bundle.foresight), TimedEngine(bundle.action)
     bundle = dataclasses.replace(bundle, foresight=foresight, action=action)
     stage = TimedForesight(ForesightStage(bundle), foresight)
-    process = PolicyProcess(robot, bundle, PlainCamera(seeing_camera(robot, bundle)), foresight_stage=stage)
+    cameras = [PlainCamera(camera) for camera in seeing_cameras(robot, bundle)]
+    process = PolicyProcess(robot, bundle, cameras, foresight_stage=stage)
     process.follow(bundle.manifest.instructions[0])
     process.start()
     _line("ready")

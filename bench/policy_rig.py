@@ -21,6 +21,7 @@ from interfaces.messages import ActionChunk, CommandState, Foresight, Frame, Joi
 from interfaces.wire import CommandStatus
 from runtime.engine import Engine, Tensors
 from runtime.foresight_loop import Foresees
+from runtime.frame_pairing import FrameSet
 from runtime.link import CommandListener
 from runtime.pacer import Pacer
 
@@ -128,9 +129,9 @@ class SlowForesight:
         self._stage = stage
         self._delay_s = delay_s
 
-    def foresee(self, frame: Frame, instruction: str, t_now_ns: int) -> Foresight:
+    def foresee(self, frames: FrameSet, instruction: str, t_now_ns: int) -> Foresight:
         """Foresee, then wait."""
-        foresight = self._stage.foresee(frame, instruction, t_now_ns)
+        foresight = self._stage.foresee(frames, instruction, t_now_ns)
         time.sleep(self._delay_s)
         return foresight
 

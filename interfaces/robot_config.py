@@ -26,6 +26,7 @@ class PolicyConfig:
     actuation_latency_ms: float  # from a command to the motion it causes; rows are taken so much ahead
     seam_blend_ms: float  # a new chunk takes over gradually, over so long
     threads: int  # of the inference engine, per graph
+    pair_tolerance_ms: float | None = None  # frames of several cameras are one set when taken at most so far apart
 
     def __post_init__(self) -> None:
         """Check rates and limits."""
@@ -33,8 +34,8 @@ class PolicyConfig:
             require(getattr(self, key) > 0, key, getattr(self, key), "more than 0")
         for key in ("foresight_age_max_ms", "chunk_age_max_ms", "joints_age_max_ms"):
             require(getattr(self, key) > 0, key, getattr(self, key), "more than 0")
-        for key in ("actuation_latency_ms", "seam_blend_ms"):
-            require(getattr(self, key) >= 0, key, getattr(self, key), "0 or more")
+        for key in ("actuation_latency_ms", "seam_blend_ms", "pair_tolerance_ms"):
+            require((getattr(self, key) or 0) >= 0, key, getattr(self, key), "0 or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,9 @@ class LoadedBundle:
     action_off_rad: float
 
     @property
-    def camera(self) -> CameraSpec:
-        """Return the camera that the bundle sees through."""
-        return self.manifest.cameras[0]
+    def cameras(self) -> tuple[CameraSpec, ...]:
+        """Return the cameras that the bundle sees through."""
+        return self.manifest.cameras
 
 
 def bundle_folder(robot_file: Path, robot: RobotConfig) -> Path:
@@ -45,8 +45,13 @@ def open_bundle(folder: Path, robot: RobotConfig) -> LoadedBundle:
     manifest = load_manifest(folder)
     check_fits(manifest, robot)
     check_contract(manifest)
-    if len(manifest.cameras) != 1:
-        raise BundleError(f"bundle {manifest.name} sees through {len(manifest.cameras)} cameras; the runtime reads one")
+    if not manifest.cameras:
+        raise BundleError(f"bundle {manifest.name} sees through no camera")
+    if len(manifest.cameras) > 1 and robot.policy.pair_tolerance_ms is None:
+        raise BundleError(
+            f"bundle {manifest.name} sees through {len(manifest.cameras)} cameras; robot {robot.name} does not say"
+            " in policy.pair_tolerance_ms how far apart their frames may be taken"
+        )
     foresight = _open_graph(folder, manifest.foresight, robot.policy.threads)
     action = _open_graph(folder, manifest.action, robot.policy.threads)
     limits = manifest.parity

@@ -1,4 +1,4 @@
-"""The camera thread of the policy process: camera to frame slot, and back to work after the camera was lost."""
+"""A camera thread of the policy process: camera to frame slot, and back to work after the camera was lost."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError
 from interfaces.messages import Frame
+from runtime.frame_gathering import FrameGathering
 from runtime.frozen_camera import FrozenCamera
 from runtime.policy_board import PolicyBoard
 from runtime.policy_feed import PolicyFeed
@@ -22,10 +23,17 @@ class CameraLoop:
     """Reads the newest frame for as long as the process lives; a lost camera is a fault that is reported, not an end."""
 
     def __init__(
-        self, camera: Camera, config: CameraConfig, board: PolicyBoard, feed: PolicyFeed | None = None
+        self,
+        camera: Camera,
+        config: CameraConfig,
+        frames: FrameGathering,
+        board: PolicyBoard,
+        feed: PolicyFeed | None = None,
     ) -> None:
-        """`feed` tells the recorder, where there may be one."""
+        """Put frames into `frames`; `feed` tells the recorder, where there may be one."""
         self._camera = camera
+        self._frames = frames
+        self._view = board.view(camera.name)
         self._source = f"camera {camera.name}"
         self._config = config
         self._picture = FrozenCamera(config.frozen_ms)
@@ -53,7 +61,7 @@ class CameraLoop:
             t_now_ns = time.monotonic_ns()
             if frame is not None:
                 t_heard_ns = t_now_ns
-                self._board.camera_health = self._camera.health()
+                self._view.health = self._camera.health()
                 if self._take(frame, t_now_ns):
                     t_new_ns = t_now_ns
             elif t_now_ns - t_heard_ns > self._config.stale_ms * 1e6:
@@ -66,9 +74,9 @@ class CameraLoop:
         if self._picture.frozen(frame.rgb, t_now_ns):
             self._board.fault(self._source, f"the very same picture for more than {self._config.frozen_ms:.0f} ms")
             return False
-        self._board.frames.put(frame)
+        self._frames.put(frame, t_now_ns)
         if self._feed is not None:
             self._feed.frame(frame)
-        self._board.frame_latency.add(t_now_ns, t_now_ns - frame.t_capture_ns)
+        self._view.latency.add(t_now_ns, t_now_ns - frame.t_capture_ns)
         self._board.over(self._source)
         return True

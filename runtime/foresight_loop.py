@@ -6,8 +6,9 @@ import dataclasses
 import time
 from typing import Protocol
 
-from interfaces.messages import Foresight, Frame
+from interfaces.messages import Foresight
 from runtime.frame_pacer import FramePacer
+from runtime.frame_pairing import FrameSet
 from runtime.latency_estimate import LatencyEstimate
 from runtime.policy_board import PolicyBoard
 from runtime.policy_feed import PolicyFeed
@@ -19,13 +20,13 @@ _LOOK_S = 0.1  # how often a silent camera lets the thread look whether it shoul
 class Foresees(Protocol):
     """What runtime.foresight_stage.ForesightStage does; a test may pass a slower one."""
 
-    def foresee(self, frame: Frame, instruction: str, t_now_ns: int) -> Foresight:
-        """Return the foresight of a frame."""
+    def foresee(self, frames: FrameSet, instruction: str, t_now_ns: int) -> Foresight:
+        """Return the foresight of one frame of each camera."""
         ...
 
 
 class ForesightLoop:
-    """Foresees from a frame the moment it arrives, skipping frames to keep the rate; idle while nothing is followed."""
+    """Foresees from a set of frames the moment it is whole, skipping sets to keep the rate; idle while nothing is followed."""
 
     def __init__(
         self,
@@ -51,14 +52,15 @@ class ForesightLoop:
                 sequence = arrived.sequence
                 self._turn(arrived.value)
 
-    def _turn(self, frame: Frame) -> None:
+    def _turn(self, frames: FrameSet) -> None:
         instruction = self._board.instruction
         # By its arrival, not by now: a frame that came while the last one was foreseen is as early as it was then.
-        if instruction is None or instruction == REST or not self._pacer.take(frame.t_arrival_ns):
+        t_arrival_ns = max(frame.t_arrival_ns for frame in frames)
+        if instruction is None or instruction == REST or not self._pacer.take(t_arrival_ns):
             return
         t_start_ns = time.monotonic_ns()
         self._board.t_foresight_due_ns = t_start_ns + self._latency.usual_ns
-        foresight = self._stage.foresee(frame, instruction, t_start_ns)
+        foresight = self._stage.foresee(frames, instruction, t_start_ns)
         t_done_ns = time.monotonic_ns()
         foresight = dataclasses.replace(foresight, t_done_ns=t_done_ns)
         self._board.foresights.put(foresight)

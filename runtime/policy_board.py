@@ -6,12 +6,21 @@ import logging
 import threading
 
 from drivers.camera import CameraHealth
-from interfaces.messages import ActionChunk, Foresight, Frame
+from interfaces.messages import ActionChunk, Foresight
 from interfaces.wire import CommandStatus
+from runtime.frame_pairing import FrameSet
 from runtime.gauge import Gauge
 from runtime.slot import Slot
 
 _log = logging.getLogger(__name__)
+
+
+class CameraView:
+    """What one camera thread notes."""
+
+    def __init__(self) -> None:
+        self.health: CameraHealth | None = None
+        self.latency = Gauge()  # capture to slot
 
 
 class PolicyBoard:
@@ -20,9 +29,8 @@ class PolicyBoard:
     def __init__(self) -> None:
         self.stop = threading.Event()  # set by anyone: every thread ends
         self.instruction: str | None = None  # written by control
-        self.frames: Slot[Frame] = Slot()  # by the camera thread
-        self.camera_health: CameraHealth | None = None
-        self.frame_latency = Gauge()  # capture to slot
+        self.frames: Slot[FrameSet] = Slot()  # by the camera threads
+        self.cameras: dict[str, CameraView] = {}  # by name; made before any thread runs
         self.foresights: Slot[Foresight] = Slot()  # by the foresight thread
         self.foresight_latency = Gauge()
         self.t_foresight_due_ns = 0  # when the next is expected to be done
@@ -33,6 +41,10 @@ class PolicyBoard:
         self.foresight_age = Gauge()  # at the joint state of every chunk
         self.last_fault: str | None = None
         self._faults: dict[str, str] = {}
+
+    def view(self, camera: str) -> CameraView:
+        """Return what is noted of a camera, from its first mention on."""
+        return self.cameras.setdefault(camera, CameraView())
 
     def fault(self, source: str, text: str) -> None:
         """Report a fault of `source`; said once, until it changes or is over."""

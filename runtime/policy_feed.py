@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from interfaces.camera_config import CameraConfig
@@ -24,20 +25,22 @@ _SOURCE = "policy"
 class PolicyFeed:
     """Numbers what it sends, so that the record shows what it lacks. Each kind is sent by one thread."""
 
-    def __init__(self, socket: Path, camera: CameraConfig) -> None:
+    def __init__(self, socket: Path, cameras: Sequence[CameraConfig]) -> None:
         """Feed the recorder that listens at `socket`, now or later; without room for pictures there are none in the record."""
         self._feed = FlightFeed(socket)
-        self._ring: FrameRingWriter | None = None
+        self._rings: dict[str, FrameRingWriter] = {}
         try:
-            self._ring = FrameRingWriter(ring_path(socket, camera.name), camera.width_px, camera.height_px)
+            for camera in cameras:
+                path = ring_path(socket, camera.name)
+                self._rings[camera.name] = FrameRingWriter(path, camera.width_px, camera.height_px)
         except RefusedError as error:
-            _log.warning("the flight record will have no pictures: %s", error)
+            _log.warning("the flight record will lack pictures: %s", error)
         self._foresights, self._actions, self._lines = itertools.count(1), itertools.count(1), itertools.count(1)
 
     def frame(self, frame: Frame) -> None:
         """Put a picture where the recorder can see it."""
-        if self._ring is not None:
-            self._ring.put(frame)
+        if frame.camera in self._rings:
+            self._rings[frame.camera].put(frame)
 
     def foresight(self, foresight: Foresight, t_start_ns: int) -> None:
         """Send a run of the foresight graph."""
@@ -69,8 +72,8 @@ class PolicyFeed:
     def close(self) -> None:
         """Hang up, and take the pictures away."""
         self._feed.close()
-        if self._ring is not None:
-            self._ring.close()
+        for ring in self._rings.values():
+            ring.close()
 
 
 class RecordedLog(logging.Handler):

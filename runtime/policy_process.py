@@ -1,6 +1,6 @@
-"""The policy process: sees through the camera, foresees and acts at two rates of their own, and sends chunks to the command process.
+"""The policy process: sees through its cameras, foresees and acts at two rates of their own, and sends chunks to the command process.
 
-    camera thread --frame--> foresight thread --foresight--> action thread --chunk--> command process
+    camera threads -frames-> foresight thread --foresight--> action thread --chunk--> command process
                                                              action thread <--joints-- command process
 
 The newest wins everywhere. Foresight and action run at the same time: the engines work outside Python's lock. Whatever is missing
@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from drivers.camera import Camera
@@ -30,6 +30,7 @@ from runtime.camera_loop import CameraLoop
 from runtime.control import Follow, TakeSnapshot, parse_request
 from runtime.foresight_loop import Foresees, ForesightLoop
 from runtime.foresight_stage import ForesightStage
+from runtime.frame_gathering import FrameGathering
 from runtime.link import PolicyLink
 from runtime.policy_board import PolicyBoard
 from runtime.policy_feed import PolicyFeed, RecordedLog
@@ -49,7 +50,7 @@ def run(
 ) -> int:
     """Run the policy of a robot until SIGTERM or SIGINT; return the exit status, 1 when a thread failed.
 
-    `make_camera` builds the camera the bundle sees through; `follow` is the instruction from the start, None waits for the
+    `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, None waits for the
     control socket; `bundle_path` is another bundle than that of the robot file. Raises ConfigError or BundleError before
     anything is opened.
     """
@@ -61,7 +62,7 @@ def run(
         bundle.foresight_off,
         bundle.action_off_rad,
     )
-    process = PolicyProcess(robot, bundle, make_camera(seeing_camera(robot, bundle)))
+    process = PolicyProcess(robot, bundle, [make_camera(camera) for camera in seeing_cameras(robot, bundle)])
     logging.getLogger().addHandler(RecordedLog(process.feed))
     try:
         process.follow(follow)
@@ -92,29 +93,42 @@ def go_first() -> None:
         _log.warning("not ahead of ordinary load: nice %d is not permitted (give CAP_SYS_NICE or LimitNICE)", _NICE)
 
 
-def seeing_camera(robot: RobotConfig, bundle: LoadedBundle) -> CameraConfig:
-    """Return the camera of the robot that the bundle sees through."""
-    return next(camera for camera in robot.cameras if camera.name == bundle.camera.name)
+def seeing_cameras(robot: RobotConfig, bundle: LoadedBundle) -> tuple[CameraConfig, ...]:
+    """Return the cameras of the robot that the bundle sees through, in the bundle's order."""
+    by_name = {camera.name: camera for camera in robot.cameras}
+    return tuple(by_name[camera.name] for camera in bundle.cameras)
 
 
 class PolicyProcess:
     """The threads of the policy process, and what they share; `foresight_stage` may replace the bundle's own (fault injection)."""
 
     def __init__(
-        self, robot: RobotConfig, bundle: LoadedBundle, camera: Camera, *, foresight_stage: Foresees | None = None
+        self,
+        robot: RobotConfig,
+        bundle: LoadedBundle,
+        cameras: Sequence[Camera],
+        *,
+        foresight_stage: Foresees | None = None,
     ) -> None:
+        """Take one camera for each that the bundle sees through, in its order."""
+        self._cameras = tuple(cameras)
         self._board = board = PolicyBoard()
         self._instructions = (*bundle.manifest.instructions, REST)
-        policy, sequence, seeing = robot.policy, itertools.count(1), seeing_camera(robot, bundle)
+        policy, sequence, seeing = robot.policy, itertools.count(1), seeing_cameras(robot, bundle)
         self._action_stage = ActionStage(bundle, policy, sequence=sequence)
         rest_stage = RestStage(robot.arm, bundle.manifest.chunk, sequence=sequence)
         link = PolicyLink(Path(robot.runtime.command_socket))
         self._control = RequestServer(Path(robot.runtime.control_socket), self._answer)
         stage = foresight_stage or ForesightStage(bundle)
         self.feed = feed = PolicyFeed(Path(robot.record.socket), seeing)
+        frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board)
+        frame_rate_hz = min(camera.rate_hz for camera in seeing)
         loops = {
-            "camera": CameraLoop(camera, seeing, board, feed),
-            "foresight": ForesightLoop(stage, policy.foresight_rate_hz, seeing.rate_hz, board, feed),
+            **{
+                f"camera {config.name}": CameraLoop(camera, config, frames, board, feed)
+                for camera, config in zip(self._cameras, seeing, strict=True)
+            },
+            "foresight": ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed),
             "action": ActionLoop(self._action_stage, rest_stage, policy.action_rate_hz, link, board, feed),
         }
         self._threads = [
@@ -133,6 +147,8 @@ class PolicyProcess:
     def close(self) -> None:
         """Stop every thread, and close what each of them owns, and the control socket."""
         self.stop.set()
+        for camera in self._cameras:
+            camera.interrupt()  # one that is being opened may wait for seconds
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_JOIN_S)

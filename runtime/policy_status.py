@@ -5,23 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from runtime.gauge import Gauge
-from runtime.policy_board import PolicyBoard
+from runtime.policy_board import CameraView, PolicyBoard
 
 Status = dict[str, Any]
 
 
 def describe(board: PolicyBoard, t_now_ns: int) -> Status:
-    """Return what the process does at `t_now_ns`; null stands where there is nothing yet."""
-    health, command, chunk, foresight = board.camera_health, board.command, board.chunk, board.foresights.newest()
+    """Return what the process does at `t_now_ns`; null stands where there is nothing yet. `camera` is the first of `cameras`."""
+    command, chunk, foresight = board.command, board.chunk, board.foresights.newest()
+    cameras = {name: _camera(view, t_now_ns) for name, view in board.cameras.items()}
     age_ns = t_now_ns - foresight.value.t_capture_ns if foresight else None
     return {
         "instruction": board.instruction,
-        "camera": {
-            **_loop(board.frame_latency, t_now_ns),
-            "clock": health.clock if health else None,
-            "lost": health.lost if health else None,
-            "rejected": health.rejected if health else None,
-        },
+        "camera": next(iter(cameras.values()), _camera(CameraView(), t_now_ns)),
+        "cameras": cameras,
         "foresight": _loop(board.foresight_latency, t_now_ns),
         "action": _loop(board.action_latency, t_now_ns),
         "foresight_age": {
@@ -34,6 +31,19 @@ def describe(board: PolicyBoard, t_now_ns: int) -> Status:
         "joints_rad": command.joints.position_rad.tolist() if command else None,
         "faults": board.faults,
         "last_fault": board.last_fault,
+    }
+
+
+def _camera(view: CameraView, t_now_ns: int) -> Status:
+    health = view.health
+    return {
+        **_loop(view.latency, t_now_ns),
+        "clock": health.clock if health else None,
+        "domain": health.domain if health else None,
+        "lost": health.lost if health else None,
+        "rejected": health.rejected if health else None,
+        "restarts": health.restarts if health else None,
+        "resets": health.resets if health else None,
     }
 
 

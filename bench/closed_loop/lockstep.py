@@ -1,11 +1,11 @@
-"""One episode in lockstep: the robot's own stages, driver and servo bytes, on a virtual clock.
+"""One episode in lockstep: the robot's own stages, driver and bytes on the bus, on a virtual clock.
 
 What happens when is a queue of events, in the order of their instants:
 
     camera      each frame period: a frame is taken, and is in its slot `camera_ms` later
     foresight   starts on a frame as it arrives, skipping frames to keep its rate; done `foresight_ms` later
     action      at its rate: starts on the newest foresight and joint state, its chunk arrives `action_ms` later
-    command     each command period: newest chunk -> stage -> bytes on the servo bus -> joint state
+    command     each command period: newest chunk -> stage -> bytes or frames on the bus -> joint state
 
 Nothing here sleeps or reads a clock, so an episode runs as fast as the processor goes, and the same way each time.
 """
@@ -21,16 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.closed_loop.latencies import Latencies
-from drivers.feetech import FeetechArm
+from drivers.open_devices import open_arm
 from interfaces.messages import ActionChunk, Foresight, Frame, JointState
 from interfaces.robot_config import RobotConfig
 from runtime.action_pacer import ActionPacer
 from runtime.command_stage import CommandStage
 from runtime.frame_pacer import FramePacer
 from sim.camera_renderer import CameraRenderer
-from sim.feetech_arm import feetech_arm
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.servo_world import ServoWorld
+from sim.simulated_bus import lockstep_port, simulated_bus
 from sim.world import STEP_NS, World
 
 _PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed
@@ -52,7 +51,9 @@ class Outcome:
 class Brain:
     """Who makes the chunks (bench/closed_loop/brains.py): the policy, or the expert in its place."""
 
-    foresee: Callable[[Frame, str, int], Foresight] | None  # (frame, task, now); None for one that needs no camera
+    foresee: (
+        Callable[[tuple[Frame, ...], str, int], Foresight] | None
+    )  # (frames, task, now); None for one that needs no camera
     act: Callable[[Foresight | None, JointState, str, int], ActionChunk | None]  # (foresight, joints, task, now)
 
 
@@ -108,8 +109,8 @@ class _Episode:
         self._lockstep.seen.reset(task, seed)
         self._outcome = Outcome(task=task, seed=seed)
         self._servos = ServoWorld(world)
-        port = LockstepSerial(simulated_servo_bus(self._servos), lambda: self._t_now_ns)
-        self._arm = FeetechArm(feetech_arm(self._robot.arm), port.open_port)
+        port = lockstep_port(simulated_bus(self._robot.arm, self._servos), lambda: self._t_now_ns)
+        self._arm = open_arm(self._robot.arm, port.open_port)
         self._arm.open()
         self._t_now_ns = port.now_ns()
         self._joints = self._arm.hold()
@@ -167,7 +168,7 @@ class _Episode:
         if not self._frame_pacer.take(exposure.t_arrival_ns):
             return
         self._t_foresight_free_ns = self._t_foresight_due_ns = done_ns = t_ns + self._foresight_ns
-        foresight = self._brain.foresee(self._frame(exposure), self._outcome.task, t_ns)
+        foresight = self._brain.foresee((self._frame(exposure),), self._outcome.task, t_ns)
         self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
         self._at(done_ns, self._foresee)
 

@@ -125,7 +125,7 @@ def main(setup: Setup) -> None:
     )
     if robot.runtime.realtime != "off":  # as runtime.policy_process.run does
         go_first()
-    process = PolicyProcess(robot, bundle, BenchmarkCamera(manifest.cameras[0].name, setup.camera_hz))
+    process = PolicyProcess(robot, bundle, [BenchmarkCamera(manifest.cameras[0].name, setup.camera_hz)])
     signal.signal(signal.SIGTERM, lambda _number, _frame: process.stop.set())
     process.follow(manifest.instructions[0])
     process.start()

@@ -69,7 +69,14 @@ def replay_foresight(record: FlightRecord, bundle: LoadedBundle, progress: Progr
     stage = ForesightStage(bundle)
     lossy = record.robot.record.image_format != "png"
     tally = _Tally("foresight", bundle.manifest.parity.foresight_max_abs, lossy=lossy)
-    frames = {frame.t_capture_ns: frame for frame in record.frames if frame.camera == bundle.camera.name}
+    if len(bundle.cameras) > 1:
+        for _ in record.foresights:
+            tally.skip(
+                "the bundle sees through several cameras, and no record tells which of their frames were one set"
+            )
+        return tally.result()
+    names = {camera.name for camera in bundle.cameras}
+    frames = {frame.t_capture_ns: frame for frame in record.frames if frame.camera in names}
     for index, run in enumerate(record.foresights, start=1):
         progress(index / len(record.foresights))
         recorded = frames.get(run.foresight.t_capture_ns)
@@ -78,7 +85,7 @@ def replay_foresight(record: FlightRecord, bundle: LoadedBundle, progress: Progr
             tally.skip("its picture is not recorded")
             continue
         try:
-            tokens = stage.foresee(frame, run.foresight.instruction, run.foresight.t_done_ns).tokens
+            tokens = stage.foresee((frame,), run.foresight.instruction, run.foresight.t_done_ns).tokens
         except ForerunError as error:
             tally.skip(str(error))
             continue

@@ -121,7 +121,7 @@ def start_policy(
     def start(foresight_delay_s: float = 0.0, bundle: LoadedBundle = tiny_bundle, **policy: float) -> PolicyProcess:
         changed = replace(robot, policy=replace(robot.policy, **policy))
         stage = SlowForesight(ForesightStage(bundle), foresight_delay_s)
-        process = PolicyProcess(changed, bundle, camera, foresight_stage=stage)
+        process = PolicyProcess(changed, bundle, [camera], foresight_stage=stage)
         started.append(process)
         process.start()
         return process

@@ -22,7 +22,7 @@ MS = 1_000_000
 @pytest.fixture
 def foresight(tiny_bundle: LoadedBundle, make_frame: Callable[..., Frame]) -> Foresight:
     """Foresight of a frame captured at 1 s."""
-    return ForesightStage(tiny_bundle).foresee(make_frame(t_capture_ns=1000 * MS), "push", 1050 * MS)
+    return ForesightStage(tiny_bundle).foresee((make_frame(t_capture_ns=1000 * MS),), "push", 1050 * MS)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from runtime.foresight_stage import ForesightStage
 
 def test_foresight_carries_the_stamp_of_its_frame(tiny_bundle: LoadedBundle, make_frame: Callable[..., Frame]) -> None:
     stage = ForesightStage(tiny_bundle)
-    foresight = stage.foresee(make_frame(t_capture_ns=7, colour=51), "press", 9)
+    foresight = stage.foresee((make_frame(t_capture_ns=7, colour=51),), "press", 9)
     assert (foresight.sequence, foresight.instruction, foresight.t_capture_ns, foresight.t_done_ns) == (
         1,
         "press",
@@ -25,8 +25,8 @@ def test_foresight_carries_the_stamp_of_its_frame(tiny_bundle: LoadedBundle, mak
 
 def test_an_earlier_foresight_keeps_its_tokens(tiny_bundle: LoadedBundle, make_frame: Callable[..., Frame]) -> None:
     stage = ForesightStage(tiny_bundle)
-    first = stage.foresee(make_frame(colour=51), "push", 0)
-    second = stage.foresee(make_frame(colour=255), "push", 1)
+    first = stage.foresee((make_frame(colour=51),), "push", 0)
+    second = stage.foresee((make_frame(colour=255),), "push", 1)
     assert first.tokens[0, 0] == pytest.approx(0.2, abs=1e-4)
     assert second.tokens[0, 0] == pytest.approx(1.0)
     assert second.sequence == 2
@@ -35,8 +35,8 @@ def test_an_earlier_foresight_keeps_its_tokens(tiny_bundle: LoadedBundle, make_f
 def test_what_the_bundle_does_not_know_is_refused(tiny_bundle: LoadedBundle, make_frame: Callable[..., Frame]) -> None:
     stage = ForesightStage(tiny_bundle)
     with pytest.raises(RefusedError, match="'dance'; the bundle knows reach, push, press, lift"):
-        stage.foresee(make_frame(), "dance", 0)
+        stage.foresee((make_frame(),), "dance", 0)
     with pytest.raises(
         DeviceError, match=r"camera front gave a picture of \(480, 640, 3\); the bundle wants \(240, 424, 3\)"
     ):
-        stage.foresee(make_frame(size=(480, 640)), "push", 0)
+        stage.foresee((make_frame(size=(480, 640)),), "push", 0)

@@ -34,7 +34,7 @@ def recorder(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_a_foresight_and_a_line_arrive_and_are_numbered(tmp_path: Path, recorder: socket.socket) -> None:
-    feed = PolicyFeed(tmp_path / "r", CAMERA)
+    feed = PolicyFeed(tmp_path / "r", [CAMERA])
     feed.foresight(FORESIGHT, t_start_ns=1)
     log = logging.getLogger("a policy")
     log.addHandler(RecordedLog(feed))
@@ -50,7 +50,7 @@ def test_a_foresight_and_a_line_arrive_and_are_numbered(tmp_path: Path, recorder
 
 
 def test_pictures_lie_where_the_recorder_looks_and_are_gone_at_the_end(tmp_path: Path) -> None:
-    feed = PolicyFeed(tmp_path / "r", CAMERA)
+    feed = PolicyFeed(tmp_path / "r", [CAMERA])
     reader = FrameRingReader(ring_path(tmp_path / "r", CAMERA.name))
     rgb = np.random.default_rng(0).integers(0, 255, (CAMERA.height_px, CAMERA.width_px, 3), np.uint8)
     feed.frame(Frame(camera=CAMERA.name, number=7, t_capture_ns=1, t_arrival_ns=2, rgb=rgb, depth_mm=None))
@@ -63,7 +63,7 @@ def test_pictures_lie_where_the_recorder_looks_and_are_gone_at_the_end(tmp_path:
 
 
 def test_without_room_for_pictures_the_rest_goes_on(tmp_path: Path) -> None:
-    feed = PolicyFeed(tmp_path / "nowhere" / "r", CAMERA)
+    feed = PolicyFeed(tmp_path / "nowhere" / "r", [CAMERA])
     feed.frame(
         Frame(
             camera="front", number=1, t_capture_ns=1, t_arrival_ns=2, rgb=np.zeros((2, 2, 3), np.uint8), depth_mm=None

@@ -38,7 +38,7 @@ def foreseen(bundle: LoadedBundle, robot: RobotConfig) -> tuple[Frame, Foresight
     rgb = np.random.default_rng(3).integers(0, 256, (camera.height_px, camera.width_px, 3), np.uint8)
     t_ns = T_START_NS - 50_000_000
     frame = Frame(camera="front", number=1, t_capture_ns=t_ns, t_arrival_ns=t_ns + 5, rgb=rgb, depth_mm=None)
-    foresight = ForesightStage(bundle).foresee(frame, "push", t_ns + 20_000_000)
+    foresight = ForesightStage(bundle).foresee((frame,), "push", t_ns + 20_000_000)
     return frame, ForesightInference(sequence=1, t_start_ns=t_ns + 10_000_000, foresight=foresight)
 
 
