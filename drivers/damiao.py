@@ -24,6 +24,7 @@ from interfaces.messages import JointState, JointVector
 
 SETUP_BUDGET_NS = 100_000_000  # before the arm moves nobody is in a hurry
 RELEASE_ATTEMPTS = 3
+RELEASE_BUDGET_NS = 20_000_000  # the order itself is out at once; this is to be sure of it
 _NOT_DRIVING = frozenset((MotorState.DISABLED, MotorState.ENABLED, MotorState.LOST_COMMUNICATION))
 _DRIVING = frozenset((MotorState.ENABLED,))
 
@@ -133,7 +134,7 @@ class DamiaoArm:
         limp = [False] * len(self._motors)
         disable = [protocol.order(motor.motor_id, protocol.DISABLE) for motor in self._motors]
         for _ in range(RELEASE_ATTEMPTS):
-            found, _ = bus.ask(disable, self._budget_ns)
+            found, _ = bus.ask(disable, RELEASE_BUDGET_NS)
             for i, told in enumerate(found):
                 limp[i] |= told is not None and told.state != MotorState.ENABLED
             if all(limp):
@@ -221,5 +222,5 @@ def _describe(name: str, told: Feedback) -> str:
         return f"{name} hangs limp: it let go because it was not commanded for longer than its time-out"
     return (
         f"{name} reports {state_name(told.state)}"
-        f" ({told.torque_nm:.1f} Nm, bridge {told.bridge_degc} degC, rotor {told.rotor_degc} degC)"
+        f" ({round(told.torque_nm, 1) + 0.0:.1f} Nm, bridge {told.bridge_degc} degC, rotor {told.rotor_degc} degC)"
     )

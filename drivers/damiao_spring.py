@@ -2,10 +2,10 @@
 
 Velocity: the way between two targets over the time between them, so that the damper does not hold back what is wanted.
 
-Limit: MIT mode has none of its own that could be set in working memory, so the target is brought nearer to the measured
-pose until stiffness * way + damping * velocity difference + torque is within effort_max_ratio of the motor's largest. The pose is
-that of the cycle before, so a joint that is moved from outside at 1 rad/s exceeds it by what its spring gains in one
-period: 0.3 Nm at 80 Nm/rad and 250 Hz.
+Limit: MIT mode has none of its own that could be set in working memory, so first the velocity, then the target is brought
+nearer to the measured one until stiffness * way + damping * velocity difference + torque is within effort_max_ratio of the
+motor's largest. Measured was a cycle ago, so a joint that is moved from outside at 1 rad/s exceeds it by what its spring
+gains in one period: 0.3 Nm at 80 Nm/rad and 250 Hz.
 
 Sag: a spring gives way under a load, by torque / stiffness. A joint with an `integral_time_s` learns the torque that brings it
 back: error * stiffness / integral_time_s is added every second, up to the limit; errors of less than one step of the
@@ -54,13 +54,16 @@ class Springs:
             self._velocity_max_rad_s,
         )
         self._target_before_rad, self._target_rad = self._target_rad, target_rad.copy()
-        pushes_nm = (
-            self.stiffness_nm_rad * (target_rad - position_rad)
-            + self.damping_nm_s_rad * (wanted_rad_s - velocity_rad_s)
-            + self._torque_nm
+        # First what damper and learnt torque push, then the spring with what they leave.
+        rest_nm = self.damping_nm_s_rad * (wanted_rad_s - velocity_rad_s) + self._torque_nm
+        rest_nm = np.clip(rest_nm, -self._limit_nm, self._limit_nm)
+        spring_nm = self.stiffness_nm_rad * (target_rad - position_rad)
+        spring_nm = np.clip(spring_nm, -self._limit_nm - rest_nm, self._limit_nm - rest_nm)
+        return (
+            position_rad + spring_nm / self.stiffness_nm_rad,
+            velocity_rad_s + (rest_nm - self._torque_nm) / self.damping_nm_s_rad,
+            self._torque_nm,
         )
-        excess_nm = pushes_nm - np.clip(pushes_nm, -self._limit_nm, self._limit_nm)
-        return target_rad - excess_nm / self.stiffness_nm_rad, wanted_rad_s, self._torque_nm
 
     def learn(self, position_rad: JointVector) -> None:
         """Take in where the joints stand as a new target reaches them: how far from the one before."""

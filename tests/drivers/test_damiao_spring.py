@@ -54,8 +54,9 @@ def test_after_lost_cycles_the_velocity_is_that_of_the_whole_time() -> None:
 
 def test_the_velocity_is_held_to_the_joints_limit_and_zero_where_nothing_moves() -> None:
     made = springs()
-    _, velocity, _ = made.toward(np.full(N, 0.5), ZERO, ZERO, 1)
-    assert velocity == pytest.approx(CONFIG.vector("velocity_max_rad_s"))
+    fastest = CONFIG.vector("velocity_max_rad_s")
+    _, velocity, _ = made.toward(np.full(N, 0.5), ZERO, fastest, 1)
+    assert velocity == pytest.approx(fastest)
     _, velocity, _ = made.toward(np.full(N, 0.5), ZERO, ZERO, 1)
     assert velocity == pytest.approx(ZERO)
 
@@ -69,6 +70,13 @@ def test_no_command_pushes_harder_than_the_limit(
     made.start(at, torque * 100)
     sent = made.toward(target, at, speed, 1)
     assert (np.abs(push_nm(made, sent, at, speed)) <= LIMIT_NM + 1e-9).all()
+
+
+def test_damping_beyond_the_limit_is_cut_and_leaves_the_spring_nothing() -> None:
+    position, velocity, _ = springs().toward(np.full(N, 0.5), ZERO, ZERO, 1)
+    wrist = 4  # 1.5 Nm s/rad * 6 rad/s is more than 7 Nm
+    assert velocity[wrist] == pytest.approx(7.0 / 1.5)
+    assert position[wrist] == pytest.approx(0)
 
 
 def test_a_push_within_the_limit_is_left_alone() -> None:
