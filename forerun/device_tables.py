@@ -77,7 +77,7 @@ def tables_of_port(port: PortFindings) -> list[str]:
     lines = [f"serial {adapter.path}{device}", f"  {adapter.chip}{timer}"]
     if port.sweep.servos:
         head = ("id", "model", "firmware", "baud", "supply", "heat", "position", "torque", "")
-        return lines + _columns([head, *map(_servo, port.sweep.servos)])
+        return lines + _columns(map(_servo, port.sweep.servos), head)
     if port.skipped:
         return [*lines, "  not looked at"]
     rates = {family: rates_hz for family, rates_hz in port.sweep.rates_hz.items() if rates_hz}
@@ -107,7 +107,7 @@ def _bus(bus: BusFindings) -> list[str]:
     lines = [f"CAN {bus.port}", "  " + ", ".join(part for part in told if part)]
     if bus.sweep.motors:
         head = ("id", "answers as", "model", "firmware", "position", "heat", "state")
-        lines += _columns([head, *map(_motor, bus.sweep.motors)])
+        lines += _columns(map(_motor, bus.sweep.motors), head)
     elif bus.skipped:
         lines.append("  not looked at")
     else:
@@ -121,15 +121,16 @@ def _motor(motor: FoundMotor) -> tuple[str, ...]:
         "" if motor.feedback_id is None else f"{motor.feedback_id:#05x}",
         motor.model,
         motor.firmware,
-        "" if motor.position_rad is None else f"{motor.position_rad:.3f} rad",
+        "" if motor.position_rad is None else f"{round(motor.position_rad, 3) + 0.0:.3f} rad",
         "" if motor.temperature_degc is None else f"{motor.temperature_degc:.0f} degC",
         motor.state,
     )
 
 
-def _columns(rows: Iterable[Sequence[str]]) -> list[str]:
+def _columns(rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> list[str]:
     """Return the rows with their columns under each other; a column without anything but its head is left out."""
-    table = [list(row) for row in rows]
-    kept = [i for i in range(len(table[0])) if any(row[i] for row in table[1:] or table)]
+    body = [list(row) for row in rows]
+    kept = [i for i in range(len(body[0])) if any(row[i] for row in body)]
+    table = [list(head), *body] if head else body
     widths = {i: max(len(row[i]) for row in table) for i in kept}
     return ["  " + "  ".join(row[i].ljust(widths[i]) for i in kept).rstrip() for row in table]
