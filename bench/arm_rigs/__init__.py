@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.arm_rigs.cia402 import Cia402Rig
 from bench.arm_rigs.damiao import DamiaoRig
 from bench.arm_rigs.dynamixel import DynamixelRig
 from bench.arm_rigs.feetech import FeetechRig
@@ -10,6 +11,7 @@ from bench.arm_rigs.rig import RigMaker
 from bench.arm_rigs.robstride import RobstrideRig
 
 RIGS: dict[str, RigMaker] = {
+    "cia402": Cia402Rig,
     "damiao": DamiaoRig,
     "dynamixel": DynamixelRig,
     "feetech": FeetechRig,
