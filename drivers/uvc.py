@@ -9,6 +9,7 @@ had waited for so long that newer ones were there.
 from __future__ import annotations
 
 import logging
+import threading
 
 import cv2
 
@@ -40,6 +41,7 @@ class UvcCamera:
         self._config = config
         self._source: FrameSource = source or VideoDevice(config.serial)
         self._opened = False
+        self._interrupted = threading.Event()
         self._reset()
 
     @property
@@ -65,6 +67,8 @@ class UvcCamera:
             self._pending = self._next_frame(t_limit_ns)
             if self._pending is None:
                 self.close()
+                if self._interrupted.is_set():
+                    raise DeviceLostError(f"{self._label}: told to end while it was opened")
                 raise DeviceLostError(f"{self._label}: started, but sent no frames within {FIRST_FRAME_NS / 1e9:.0f} s")
         self._lost = 0
 
@@ -83,9 +87,15 @@ class UvcCamera:
             if frame is not None:
                 self._frames += 1
                 return frame
+            if self._interrupted.is_set():
+                return None
             self._tend_silence()
             if self._source.now_ns() >= t_limit_ns:
                 return None
+
+    def interrupt(self) -> None:
+        """End `open` and `read` in another thread soon, for good; a start that the kernel is busy with ends when it does."""
+        self._interrupted.set()
 
     def health(self) -> CameraHealth:
         """Return counts since the camera was opened; its clock is "arrival", by the kernel's stamp or our own."""
@@ -114,7 +124,7 @@ class UvcCamera:
     def _next_frame(self, t_limit_ns: int) -> Frame | None:
         """Return the newest frame, waiting for one until `t_limit_ns`; None also where the camera has just gone."""
         try:
-            while self._source.wait(max(0, t_limit_ns - self._source.now_ns())):
+            while self._arrives(t_limit_ns):
                 taken = self._taken()
                 if taken is not None:
                     self._t_heard_ns, self._restarts = self._source.now_ns(), 0
@@ -122,6 +132,16 @@ class UvcCamera:
         except DeviceLostError as error:
             self._give_up_stream(str(error))
         return None
+
+    def _arrives(self, t_limit_ns: int) -> bool:
+        """Wait in slices, so that an interruption is heard; return whether a frame is there."""
+        while not self._interrupted.is_set():
+            left_ns = max(0, t_limit_ns - self._source.now_ns())
+            if self._source.wait(min(left_ns, WAIT_SLICE_NS)):
+                return True
+            if left_ns <= WAIT_SLICE_NS:
+                return False
+        return False
 
     def _taken(self) -> tuple[Bgr, float] | None:
         """Return the newest of the frames that wait; None where it cannot be decoded, or is of another size."""
