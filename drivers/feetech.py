@@ -169,7 +169,7 @@ class FeetechArm:
 
     def _cycle(self, orders: bytes, budget_ns: int, forgiven: int = 0) -> JointState:
         bus = self._opened()
-        frames, t_measured_ns = bus.cycle(orders, budget_ns)
+        frames, t_measured_ns = bus.cycle(orders, budget_ns, at_once=budget_ns == SETUP_BUDGET_NS)
         if (frames["error"] & ~np.uint8(forgiven)).any():
             raise DeviceError(_describe_faults(bus, frames))
         position_ticks = from_sign_magnitude(frames["position"], 15)

@@ -106,16 +106,16 @@ class FeetechBus:
         self._drain()
         self._send(order)
 
-    def cycle(self, orders: bytes, budget_ns: int) -> tuple[NDArray[np.void], int]:
+    def cycle(self, orders: bytes, budget_ns: int, *, at_once: bool = False) -> tuple[NDArray[np.void], int]:
         """Send `orders`, then return the feedback of all servos, (servo,) FEEDBACK_FRAME, and the instant it stands for.
 
-        Done within `budget_ns`: servos that stay silent are asked once more where the budget allows it. Raises
-        BusTimeoutError naming them.
+        Done within `budget_ns`: servos that stay silent are asked once more where the budget allows it. A bus that has been
+        silent for long is not asked in every cycle, unless `at_once`. Raises BusTimeoutError naming who did not answer.
         """
         self._drain()
         t_start_ns = self._port.now_ns()
         length = self._questions.free_length(FEEDBACK_LENGTHS, t_start_ns)
-        if length is None or not self._questions.is_due(t_start_ns):
+        if length is None or not (at_once or self._questions.is_due(t_start_ns)):
             self._send(orders)
             names = ", ".join(map(self.name, self._names))
             raise BusTimeoutError(f"{names}: no answer in time, and older ones may still come")

@@ -164,6 +164,17 @@ def test_an_answer_of_before_is_not_taken_after_opening_again() -> None:
     assert bench.works_again()
 
 
+def test_after_a_long_silence_holding_asks_at_once() -> None:
+    bench = Bench()
+    bench.cycles(3)
+    bench.bus.faults.silent_ids.update(range(1, 7))
+    assert bench.cycles(50) == 0
+    bench.bus.faults.silent_ids.clear()
+    for _ in range(3):
+        bench.arm.hold()
+    assert bench.works_again()
+
+
 def test_a_question_has_a_length_of_its_own_until_it_is_over() -> None:
     questions = OpenQuestions()
     assert questions.free_length(FEEDBACK_LENGTHS, 0) == 8
