@@ -6,6 +6,8 @@ import importlib
 
 from drivers.arm import Arm
 from drivers.bus_budget import BusBudget
+from drivers.can_port import CanOpener
+from drivers.serial_port import PortOpener
 from interfaces.arm_config import ArmConfig
 
 # The key `driver` of the robot file -> module and class; each module also has `bus_budget(config)`.
@@ -19,10 +21,14 @@ _DRIVERS = {
 }
 
 
-def open_arm(config: ArmConfig) -> Arm:
-    """Return the arm that `config.driver` names, not yet opened; its driver is imported now."""
+def open_arm(config: ArmConfig, open_port: PortOpener | CanOpener | None = None) -> Arm:
+    """Return the arm that `config.driver` names, not yet opened; its driver is imported now.
+
+    `open_port` puts a port of another kind, a simulated one, in the place of the operating system's.
+    """
     module, name = _DRIVERS[config.driver]
-    arm: Arm = getattr(importlib.import_module(module), name)(config)
+    make = getattr(importlib.import_module(module), name)
+    arm: Arm = make(config, open_port) if open_port else make(config)
     return arm
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from forerun.defaults import SIMULATED_ROBOT, TASKS
+from forerun.defaults import BUSES, SIMULATED_ROBOT, TASKS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "robot", type=Path, nargs="?", default=SIMULATED_ROBOT, help="robot file; default the simulated SO-101"
+    )
+    parser.add_argument(
+        "--bus", choices=BUSES, help="put motors of another family, with their bus and driver, into the arm"
     )
     parser.add_argument("--bundle", type=Path, help="bundle instead of the robot file's")
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
@@ -35,9 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from bench.closed_loop.demonstration import Demonstration, demonstrate
+    from bench.closed_loop.other_bus import write_on_bus
 
+    robot_file = write_on_bus(arguments.robot, arguments.bus, arguments.out) if arguments.bus else arguments.robot
     plan = Demonstration(
-        robot_file=arguments.robot,
+        robot_file=robot_file,
         bundle=arguments.bundle,
         tasks=tuple(arguments.tasks),
         n_seeds=arguments.seeds,

@@ -9,13 +9,16 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from forerun.defaults import SIMULATED_ROBOT, TASKS
+from forerun.defaults import BUSES, SIMULATED_ROBOT, TASKS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         "robot", type=Path, nargs="?", default=SIMULATED_ROBOT, help="robot file; default the simulated SO-101"
+    )
+    parser.add_argument(
+        "--bus", choices=BUSES, help="put motors of another family, with their bus and driver, into the arm"
     )
     parser.add_argument("--bundle", type=Path, help="bundle instead of the robot file's")
     parser.add_argument(
@@ -39,12 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
 
     from bench.closed_loop.evaluation import Evaluation, evaluate
     from bench.closed_loop.latencies import Latencies
+    from bench.closed_loop.other_bus import write_on_bus
     from bench.closed_loop.success_table import success_table
 
     given = {f"{name}_ms": getattr(arguments, f"{name}_ms") for name in ("camera", "foresight", "action")}
     latencies = replace(Latencies(), **{key: value for key, value in given.items() if value is not None})
+    robot_file = write_on_bus(arguments.robot, arguments.bus, Path("runs/eval")) if arguments.bus else arguments.robot
     evaluation = Evaluation(
-        robot_file=arguments.robot,
+        robot_file=robot_file,
         bundle=arguments.bundle,
         brain="expert" if arguments.expert else "policy",
         tasks=tuple(arguments.tasks),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from drivers.feetech_registers import OVERLOAD_TORQUE
 from sim.servo_bus import ServoBus
 from sim.servo_emulator import EmulatedServo
+from sim.servo_motion import Actuators
 from sim.world import World
 
 N_MOTORS = 6
@@ -67,7 +68,7 @@ class ServoWorld:
         self._effort_limit_ratio[index] = ratio
 
 
-def simulated_servo_bus(actuators: ServoWorld) -> ServoBus:
+def simulated_servo_bus(actuators: Actuators) -> ServoBus:
     """Return the bus of the simulated arm: six servos as from the factory, ids 1 to 6 in the order of the joints.
 
     But for one thing: the model's position gain reaches full torque 0.2 degrees off the target, a real servo's some ten

@@ -1,4 +1,4 @@
-"""The simulated robot as a process: physics in real time, six servos on a serial port, a camera on a cable, and a request socket.
+"""The simulated robot as a process: physics in real time, six motors on a bus, a camera on a cable, and a request socket.
 
     python -m sim.world_process robots/simulated.toml
 
@@ -31,7 +31,8 @@ from sim.camera_faults import CameraFaults
 from sim.camera_process import SimulatedCameraProcess
 from sim.live_world import LiveWorld
 from sim.pty_port import PtyPort
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from sim.servo_world import ServoWorld
+from sim.simulated_bus import behind_a_pty, simulated_bus
 from sim.viewer import Viewer
 from sim.world import STEP_NS, World
 
@@ -48,7 +49,8 @@ class SimulatedRobot:
         servos = ServoWorld(self.world)
         frame_ns = round(1e9 / robot.cameras[0].rate_hz)
         self._live = LiveWorld(self.world, servos, frame_ns, time.monotonic_ns())
-        self._port = PtyPort(simulated_servo_bus(servos), Path(robot.arm.port))
+        bus, port = behind_a_pty(robot.arm, simulated_bus(robot.arm, servos))
+        self._port = PtyPort(bus, Path(port))
         self._requests = RequestServer(Path(WORLD_SOCKET), self._answer)
         self._camera = SimulatedCameraProcess()
         self._camera_faults = CameraFaults()
