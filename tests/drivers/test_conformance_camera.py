@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 
@@ -110,3 +111,24 @@ def test_what_is_closed_is_lost_until_it_is_opened_again(running: CameraRig) -> 
         frame = running.camera.read(LONG_S)
     assert frame is not None
     assert tuple(frame.rgb[0, 0]) == GREY
+
+
+def test_an_open_that_waits_for_pictures_can_be_interrupted_for_good(rig: CameraRig) -> None:
+    said = list[str]()
+
+    def open_it() -> None:
+        try:
+            rig.camera.open()
+        except DeviceLostError as error:
+            said.append(str(error))
+
+    opening = threading.Thread(target=open_it)
+    opening.start()
+    rig.camera.interrupt()
+    opening.join()
+    assert [rig.config.name in text and "told to end" in text for text in said] == [True]
+
+
+def test_a_read_that_waits_for_pictures_can_be_interrupted(running: CameraRig) -> None:
+    running.camera.interrupt()
+    assert running.camera.read(3600.0) is None

@@ -1,13 +1,17 @@
 """A camera that is silent or lost is a fault that is reported, and over when the camera is back."""
 
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
 from bench.policy_rig import CommandPeer, PlainCamera, wait_until
+from interfaces.camera_config import CameraConfig
+from interfaces.errors import DeviceLostError
 from interfaces.robot_config import RobotConfig
 from runtime import camera_loop
+from runtime.bundle import LoadedBundle
 from runtime.policy_process import PolicyProcess
 
 StartPolicy = Callable[..., PolicyProcess]
@@ -77,3 +81,32 @@ def test_a_camera_frozen_for_long_is_opened_again(
     wait_until(lambda: camera.opened == 2, "the camera to be opened again")
     camera.frozen = False
     peer.wait_for_chunks(5)
+
+
+class OpeningCamera(PlainCamera):
+    """A camera that sends nothing: it opens for as long as it is not interrupted."""
+
+    def __init__(self, config: CameraConfig) -> None:
+        super().__init__(config)
+        self.opening, self.interrupted = threading.Event(), threading.Event()
+
+    def open(self) -> None:  # pyright: ignore[reportImplicitOverride] - typing has it from 3.12 on
+        """Wait to be told."""
+        self.opening.set()
+        self.interrupted.wait()
+        raise DeviceLostError(f"camera {self.name}: told to end while it was opened")
+
+    def interrupt(self) -> None:  # pyright: ignore[reportImplicitOverride]
+        """Let go."""
+        self.interrupted.set()
+
+
+@pytest.mark.usefixtures("peer")
+def test_a_policy_ends_while_its_camera_is_still_being_opened(robot: RobotConfig, tiny_bundle: LoadedBundle) -> None:
+    camera = OpeningCamera(robot.cameras[0])
+    process = PolicyProcess(robot, tiny_bundle, [camera])
+    process.start()
+    camera.opening.wait()
+    process.close()
+    assert camera.interrupted.is_set()
+    assert "camera front" not in {thread.name for thread in threading.enumerate()}
