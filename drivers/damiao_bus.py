@@ -115,16 +115,16 @@ class DamiaoBus:
         self._owing = True
         self._port.send([*behind, *questions])
         self._heard.clear()
-        t_first_ns = self._collect(found, t_end_ns, LATENCY_NS)
+        latency_ns = max(LATENCY_NS, budget_ns // 8)  # a slow bus is not made faster by more questions
+        t_first_ns = self._collect(found, t_end_ns, latency_ns)
         in_one_go = all(found)
         if not in_one_go:
-            self._ask_again(found, t_end_ns)
+            self._ask_again(found, t_end_ns, latency_ns)
         self._owing = not in_one_go
         return found, (t_first_ns + self._port.now_ns()) // 2
 
-    def _ask_again(self, found: list[Feedback | None], t_end_ns: int) -> None:
+    def _ask_again(self, found: list[Feedback | None], t_end_ns: int, latency_ns: int) -> None:
         """Ask those who are missing for their feedback as long as there is time, less and less often."""
-        latency_ns = LATENCY_NS
         while missing := [i for i, told in enumerate(found) if told is None]:
             t_now_ns = self._port.now_ns()
             n_exchanges = len(missing) + (self._fence is not None)

@@ -29,7 +29,9 @@ ASKING_IDS = range(0x80, 0xFD)  # host ids of questions, another for each: above
 SETUP_BUDGET_NS = 50_000_000  # before the arm moves nobody is in a hurry
 READ_ATTEMPTS = 3
 CLEAR_FAULTS = b"\x01" + bytes(7)
-ROUND_NS = 500_000  # adapter and operating system, beyond the wire; then the missing are asked again
+PATIENCE_RATIO = (
+    1 / 7
+)  # of the time there is, beyond the wire: adapter and operating system; then the missing are asked again
 
 
 def _open_can(port: str, bitrate_hz: int) -> CanPort:
@@ -151,10 +153,12 @@ class RobstrideArm:
         self._asked.clear()  # answers to what was asked before these orders say nothing about them
         self._settled = False
         found: dict[int, Feedback] = {}
+        patience_ns = round(PATIENCE_RATIO * budget_ns)
         while (missing := orders.keys() - found.keys()) and port.now_ns() < t_end_ns:
             port.send([orders[motor_id] for motor_id in orders if motor_id in missing])
-            t_round_ns = port.now_ns() + 2 * len(missing) * self._frame_ns + ROUND_NS
+            t_round_ns = port.now_ns() + 2 * len(missing) * self._frame_ns + patience_ns
             self._receive(min(t_end_ns, t_round_ns), lambda: found.keys() >= orders.keys(), found)
+            patience_ns *= 2  # a slow bus is not made faster by more questions
         if missing:
             raise BusTimeoutError(f"{self._names(missing)}: no answer in time")
         self._t_measured_ns = (t_sent_ns + port.now_ns()) // 2  # they answer one after the other: the middle of that
@@ -166,13 +170,15 @@ class RobstrideArm:
         port = self._opened()
         self._receive(port.now_ns(), lambda: False)
         asked: set[int] = set()
+        patience_ns = round(PATIENCE_RATIO * (t_end_ns - port.now_ns()))
         while not self._settled:
             if port.now_ns() >= t_end_ns:
                 raise BusTimeoutError(f"{self._names(asked)}: no answer in time")
             asked.add(motor_id := next(self._turns))
             self._ask(motor_id, Parameter.SUPPLY_V)
-            t_round_ns = port.now_ns() + 2 * self._frame_ns + ROUND_NS
+            t_round_ns = port.now_ns() + 2 * self._frame_ns + patience_ns
             self._receive(min(t_end_ns, t_round_ns), lambda: self._settled)
+            patience_ns *= 2
 
     def _read(self, motor_id: int, parameter: Parameter) -> float | None:
         """Return a parameter of a motor, None where it does not answer."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from drivers.can_port import CanFrame
 from sim.can_bus import CanNode
 from sim.mit_motors import RigidMitMotors
+from sim.robstride_emulator import EmulatedRobstride
 from sim.yam_arm import damiao_motors, yam_nodes
 from sim.yam_links import MODELS
 
@@ -55,6 +56,11 @@ def _damiao(count: int) -> list[CanNode]:
     return [*damiao_motors(["DM4310"] * count, RigidMitMotors(count))]
 
 
+def _robstrides(count: int) -> list[CanNode]:
+    motors = RigidMitMotors(count)
+    return [EmulatedRobstride("RS02", 1 + i, i, motors) for i in range(count)]
+
+
 def _yams(count: int) -> list[CanNode]:
     from sim.yam_motors import YamMotors  # MuJoCo is loaded where it is wanted
 
@@ -75,6 +81,7 @@ def _require_one(count: int) -> None:
 NODE_MAKERS: dict[str, Callable[[int], list[CanNode]]] = {
     "echo": _echoes,
     "damiao": _damiao,
+    "robstride": _robstrides,
     "yam": _yams,
     "yam-rigid": _rigid_yams,
 }

@@ -8,6 +8,8 @@ import time
 import tty
 from collections.abc import Callable
 
+from interfaces.errors import ForerunError
+
 PATIENCE_S = 60.0
 _POLL_S = 0.02
 
@@ -57,3 +59,12 @@ def wait_until(condition: Callable[[], bool], what: str) -> float:
             raise TimeoutError(f"{what}: not within {PATIENCE_S:g} s")
         time.sleep(_POLL_S)
     return (time.monotonic_ns() - t_start_ns) * 1e-9
+
+
+def error_of(act: Callable[[], object]) -> ForerunError | None:
+    """Return what `act` raises, None where it succeeds."""
+    try:
+        act()
+    except ForerunError as error:
+        return error
+    return None

@@ -6,11 +6,12 @@ The machine's root is this machine's own "/", read-only over 9p: the same Python
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.machines.debian_packages import unpack_package
 
 KERNEL_PACKAGE = "linux-image-amd64"  # names the kernel that this Debian carries
 SHELL_PACKAGE = "busybox-static"
@@ -46,11 +47,11 @@ def fetch_kernel(cache: Path) -> Kernel:
     """Return kernel and shell from `cache`, fetched there with apt-get where they are missing; raises CalledProcessError."""
     image = _only(cache / "kernel", "boot/vmlinuz-*")
     if image is None:
-        _unpack(_kernel_package(), cache / "kernel")
+        unpack_package(_kernel_package(), cache / "kernel")
         image = _only(cache / "kernel", "boot/vmlinuz-*")
     shell = cache / "shell" / "bin" / "busybox"
     if not shell.exists():
-        _unpack(SHELL_PACKAGE, cache / "shell")
+        unpack_package(SHELL_PACKAGE, cache / "shell")
     modules = _only(cache / "kernel", "lib/modules/*")
     if image is None or modules is None:
         raise FileNotFoundError(f"no kernel in {cache / 'kernel'}: delete the folder, and try again")
@@ -92,17 +93,6 @@ def _kernel_package() -> str:
     said = subprocess.run(["apt-cache", "depends", KERNEL_PACKAGE], capture_output=True, text=True, check=True).stdout
     match = re.search(r"Depends: (linux-image-\S+)", said)
     return match[1] if match else KERNEL_PACKAGE
-
-
-def _unpack(package: str, folder: Path) -> None:
-    fetched = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(fetched, ignore_errors=True)
-    fetched.mkdir(parents=True)
-    subprocess.run(["apt-get", "-qq", "download", package], cwd=fetched, check=True)
-    archive = next(fetched.glob("*.deb"))
-    subprocess.run(["dpkg-deb", "-x", str(archive), str(fetched)], check=True)
-    archive.unlink()
-    fetched.replace(folder)
 
 
 def _only(folder: Path, pattern: str) -> Path | None:

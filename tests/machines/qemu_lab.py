@@ -8,14 +8,12 @@ status 1 when a step failed. Takes a minute or two; needs Debian, and no rights 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from tests.machines.debian_packages import install_programs
 from tests.machines.qemu_kernel import fetch_kernel, write_start_files
 from tests.machines.qemu_machine import Machine, MachineError
 from tests.machines.qemu_servos import ServosOnSocket
@@ -26,6 +24,7 @@ PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "ip": "iproute2"}  # progra
 TRIALS = {  # trial: the kernel modules that it needs, beside those of the root
     "adapter": ("xhci_pci", "ftdi_sio"),
     "runtime": ("xhci_pci", "ftdi_sio"),
+    "can": ("can_raw", "kvaser_pci"),
 }
 SILENCE_S = 120.0  # no trial is quiet for so long
 TOTAL_S = 600.0
@@ -39,7 +38,7 @@ def main() -> int:
     if not set(trials) <= set(TRIALS):
         parser.error(f"trials are {', '.join(TRIALS)}")
     tally = Tally()
-    install_programs()
+    install_programs(PROGRAMS)
     with tempfile.TemporaryDirectory(prefix="forerun-qemu") as folder:
         run_trials(trials, Path(folder), tally)
     say(f"{tally.n_ok} steps ok, {tally.n_failed} failed, {tally.seconds:.0f} s")
@@ -64,18 +63,6 @@ class Tally:
         self.n_ok += kind == "ok"
         self.n_failed += kind == "failed"
         say(f"[{self.seconds:4.0f} s] {kind} {text}")
-
-
-def install_programs() -> None:
-    """Install the Debian packages that are missing, as root; name them otherwise."""
-    missing = [package for program, package in PROGRAMS.items() if shutil.which(program) is None]
-    if missing and os.geteuid() != 0:
-        raise SystemExit(f"please install first: apt-get install --no-install-recommends {' '.join(missing)}")
-    if missing:
-        say(f"installing {' '.join(missing)}")
-        install = ["apt-get", "-qq", "install", "-y", "--no-install-recommends", *missing]
-        subprocess.run(["apt-get", "-qq", "update"], check=True)
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
 
 
 def run_trials(trials: list[str], folder: Path, tally: Tally) -> None:
