@@ -32,7 +32,7 @@ from drivers.feetech_answers import OpenQuestions
 from drivers.feetech_bus import TURNAROUND_NS, FeetechBus
 from drivers.feetech_models import ServoModel, require_model
 from drivers.feetech_protocol import ServoFault
-from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX, from_sign_magnitude
+from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX
 from drivers.feetech_setup import ServoFrame, prepare_servo
 from drivers.serial_port import PortOpener, SerialPort
 from interfaces.arm_config import FeetechConfig
@@ -172,12 +172,12 @@ class FeetechArm:
         frames, t_measured_ns = bus.cycle(orders, budget_ns, at_once=budget_ns == SETUP_BUDGET_NS)
         if (frames["error"] & ~np.uint8(forgiven)).any():
             raise DeviceError(_describe_faults(bus, frames))
-        position_ticks = from_sign_magnitude(frames["position"], 15)
+        position_ticks, velocity, load = registers.signed_feedback(frames)
         return JointState(
             t_measured_ns=t_measured_ns,
             position_rad=self._direction * (position_ticks - self._home_ticks) * RAD_PER_TICK,
-            velocity_rad_s=self._velocity_rad_s * from_sign_magnitude(frames["velocity"], 15),
-            effort_ratio=self._direction * registers.RATIO_PER_COUNT * from_sign_magnitude(frames["load"], 10),
+            velocity_rad_s=self._velocity_rad_s * velocity,
+            effort_ratio=self._direction * registers.RATIO_PER_COUNT * load,
             voltage_v=registers.VOLT_PER_COUNT * frames["voltage"],
             temperature_degc=frames["temperature"].astype(np.float64),
         )
@@ -211,8 +211,10 @@ def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:
 
 def _describe_faults(bus: FeetechBus, frames: np.ndarray[tuple[int], np.dtype[np.void]]) -> str:
     faults: list[str] = []
-    for frame in frames[frames["error"] != 0]:
-        load = float(from_sign_magnitude(frame["load"], 10)) * registers.RATIO_PER_COUNT
+    loads = registers.RATIO_PER_COUNT * registers.signed_feedback(frames)[2]
+    for frame, load in zip(frames, loads, strict=True):
+        if frame["error"] == 0:
+            continue
         faults.append(
             f"{bus.name(int(frame['servo_id']))} reports {protocol.fault_names(int(frame['error']))}"
             f" (load {load:.0%}, {int(frame['voltage']) * registers.VOLT_PER_COUNT:.1f} V, {int(frame['temperature'])} degC)"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.feetech_protocol import HEADER
+from drivers.feetech_protocol import HEADER, OVERHEAD_BYTES
 from interfaces.errors import ProtocolError
 
 MODEL_STS3215 = 777
@@ -121,6 +121,8 @@ FEEDBACK_FRAME = np.dtype(
 )
 _HEADER_WORD = int.from_bytes(HEADER, "little")
 _FRAME_BYTES = FEEDBACK_FRAME.itemsize
+_SIGNED = slice(OVERHEAD_BYTES - 1, OVERHEAD_BYTES - 1 + 6)  # position, velocity, load
+_SIGN_BITS = np.array([15, 15, 10], np.uint16)
 
 
 def feedback_frames(data: bytes, servo_ids: NDArray[np.uint8]) -> NDArray[np.void] | None:
@@ -143,7 +145,15 @@ def feedback_address(length: int) -> int:
     return FEEDBACK_ADDRESS - max(0, length - FEEDBACK_BYTES - _BEHIND_BYTES)
 
 
-def from_sign_magnitude(raw: NDArray[np.uint16], sign_bit: int) -> NDArray[np.float64]:
+def signed_feedback(frames: NDArray[np.void]) -> NDArray[np.float64]:
+    """Return position, velocity and load, (3, servo), in counts, of what `feedback_frames` returned."""
+    octets = frames.view(np.uint8).reshape(len(frames), _FRAME_BYTES)
+    return from_sign_magnitude(octets[:, _SIGNED].copy().view("<u2"), _SIGN_BITS).T
+
+
+def from_sign_magnitude(raw: NDArray[np.uint16], sign_bit: int | NDArray[np.uint16]) -> NDArray[np.float64]:
     """Return signed values, any shape, from sign-and-magnitude registers."""
-    sign = 1 << sign_bit
-    return np.where(raw & sign, -1.0, 1.0) * (raw & (sign - 1)).astype(np.float64)
+    sign = np.uint16(1) << sign_bit
+    values = (raw & (sign - 1)).astype(np.float64)
+    np.negative(values, out=values, where=(raw & sign) != 0)
+    return values

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from drivers import feetech_registers as registers
 from drivers.feetech_protocol import build_packet
-from drivers.feetech_registers import FEEDBACK_BYTES, Register, feedback_frames, from_sign_magnitude
+from drivers.feetech_registers import FEEDBACK_BYTES, Register, feedback_frames, from_sign_magnitude, signed_feedback
 from interfaces.errors import ProtocolError
 
 IDS = np.array([1, 2, 3], np.uint8)
@@ -53,6 +53,12 @@ def test_whole_feedback_is_read_without_a_loop(parameters: list[bytes]) -> None:
     assert frames["error"].tolist() == [0x20] * 3
     assert frames["position"].tolist() == [int.from_bytes(p[:2], "little") for p in parameters]
     assert frames["temperature"].tolist() == [p[7] for p in parameters]
+    signed = (registers.PRESENT_POSITION, registers.PRESENT_VELOCITY)
+    # Load has its sign in bit 10; what a servo leaves in the bits above means nothing.
+    expected = [[register.decode(p, registers.FEEDBACK_ADDRESS) for p in parameters] for register in signed]
+    assert signed_feedback(frames)[:2].tolist() == expected
+    loads = [int.from_bytes(p[4:6], "little") for p in parameters]
+    assert signed_feedback(frames)[2].tolist() == [-(x & 1023) if x & 1024 else x & 1023 for x in loads]
 
 
 @given(st.lists(feedback, min_size=3, max_size=3), st.integers(0, 41), st.integers(1, 255))
