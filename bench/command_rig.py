@@ -53,12 +53,12 @@ def end(process: subprocess.Popen[str]) -> str:
     return process.communicate()[1]
 
 
-def write_robot(folder: Path, **changes: object) -> Path:
-    """Write the simulated robot's file into `folder`, with some keys changed, and a patience with the bus that suits a pty.
+def write_robot(folder: Path, robot_file: Path = SIMULATED_ROBOT, **changes: object) -> Path:
+    """Write the robot's file into `folder`, with some keys changed, and a patience with the bus that suits a pty.
 
     Its bytes are moved by an ordinary thread of the kernel, which a busy machine may keep from running for 100 ms.
     """
-    text = SIMULATED_ROBOT.read_text(encoding="utf-8")
+    text = robot_file.read_text(encoding="utf-8")
     for key, value in {"bus_error_budget": 50, **changes}.items():
         text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text, count=1)
     robot = folder / "robot.toml"
@@ -93,13 +93,13 @@ class EmulatedServos:
 class RunningCommand:
     """A command process that works in a folder, with the policy's end of its link, and what it says and writes."""
 
-    def __init__(self, folder: Path, **changes: object) -> None:
-        """Start it on the simulated robot, with some keys of its file changed."""
+    def __init__(self, folder: Path, robot_file: Path = SIMULATED_ROBOT, **changes: object) -> None:
+        """Start it on a robot, with some keys of its file changed."""
         self._log = folder / "commands.npz"
         self._operator = folder / "operator.sock"
         self.link = PolicyLink(folder / "command.sock")
         self.process = start(
-            folder, "runtime.command_process", str(write_robot(folder, **changes)), "--log", self._log.name
+            folder, "runtime.command_process", str(write_robot(folder, robot_file, **changes)), "--log", self._log.name
         )
 
     def __enter__(self) -> RunningCommand:
