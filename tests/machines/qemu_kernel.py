@@ -16,6 +16,7 @@ from tests.machines.debian_packages import unpack_package
 KERNEL_PACKAGE = "linux-image-amd64"  # names the kernel that this Debian carries
 SHELL_PACKAGE = "busybox-static"
 ROOT_MODULES = ("virtio_pci", "9pnet_virtio", "9p")
+OPTIONS = {"vivid": "node_types=1 num_inputs=1 input_types=0"}  # one camera, and nothing else of all it can be
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def _init_script(modules: list[str], start: str) -> str:
             "#!/bin/busybox sh",
             "/bin/busybox --install -s /bin",
             "mount -t proc proc /proc",
-            *[f"insmod /modules/{name}" for name in modules],
+            *[f"insmod /modules/{name} {OPTIONS.get(name.removesuffix('.ko'), '')}" for name in modules],
             "mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144,cache=loose,ro root /host",
             "mount -t proc proc /host/proc",
             "mount -t sysfs sys /host/sys",

@@ -25,6 +25,7 @@ TRIALS = {  # trial: the kernel modules that it needs, beside those of the root
     "adapter": ("xhci_pci", "ftdi_sio"),
     "runtime": ("xhci_pci", "ftdi_sio"),
     "can": ("can_raw", "kvaser_pci"),
+    "camera": ("vivid",),
 }
 SILENCE_S = 120.0  # no trial is quiet for so long
 TOTAL_S = 600.0
