@@ -27,9 +27,11 @@ OVER_VOLTAGE_V = 60.0
 DC_LINK_OVER_VOLTAGE, FOLLOWING_ERROR, HEARTBEAT_LOST = 0x3210, 0x8611, 0x8130
 VOLTAGE_ENABLED, WARNING_REMOTE = 1 << 4, 1 << 9
 TPDOS = (0x1800, 0x1801, 0x1802)
-RPDOS = (0x1400,)
+RPDO = 0x1400
 SYNCHRONOUS_MAX = 240
 MS = 1_000_000
+STRUCTS = {key: struct.Struct("<" + kind) for key, kind in KINDS.items()}
+UNSIGNED = {1: struct.Struct("<B"), 2: struct.Struct("<H"), 4: struct.Struct("<I")}
 
 
 class EmulatedDrive:
@@ -66,27 +68,26 @@ class EmulatedDrive:
         self._nmt = NmtState.STARTED
         self._outbox: list[CanFrame] = []
         self._controlword = 0
-        self._pending: dict[int, bytes] = {}  # RPDOs that wait for SYNC
+        self._pending: bytes | None = None  # the RPDO that waits for SYNC
         self._n_syncs = 0
         self._told: dict[int, bytes] = {}  # TPDOs as they were last sent
         self._t_beat_ns = self._t_ns or 0
         self._t_heard_ns: int | None = None  # of the heartbeat that is waited for; None until the first
         self._lasting_fault = 0
+        self._look_at_settings()
         self._actuators.set_torque(self._index, enabled=False)
         self._actuators.set_effort_limit(self._index, 1.0)
 
     def get(self, index: int, subindex: int = 0) -> int:
         """Return an object, a number."""
         data = self._server.objects[index, subindex].data
-        kind = KINDS.get((index, subindex), {1: "B", 2: "H", 4: "I"}[len(data)])
-        (value,) = struct.unpack("<" + kind, data)
+        (value,) = (STRUCTS.get((index, subindex)) or UNSIGNED[len(data)]).unpack(data)
         return value
 
     def put(self, index: int, subindex: int, value: int) -> None:
         """Change an object from inside, or as the maker's tool would."""
         if (index, subindex) in self._server.objects:
-            kind = KINDS.get((index, subindex), "I")
-            self._server.objects[index, subindex].data = struct.pack("<" + kind, value)
+            self._server.objects[index, subindex].data = STRUCTS[index, subindex].pack(value)
 
     def fail(self, code: int) -> None:
         """Have a fault."""
@@ -106,10 +107,12 @@ class EmulatedDrive:
             self._on_sync()
         elif frame.can_id == protocol.SDO_QUESTION + self.node_id and self._nmt != NmtState.STOPPED:
             self._on_sdo(frame.data)
-        elif frame.can_id == protocol.HEARTBEAT + (self._consumer() >> 16 & 0x7F) and self._consumer() & 0xFFFF:
+        elif frame.can_id == self._watched_id and self._patience_ns:
             self._t_heard_ns = t_now_ns
-        elif self._nmt == NmtState.OPERATIONAL:
-            self._on_rpdo(frame)
+        elif frame.can_id == self._rpdo_id and self._nmt == NmtState.OPERATIONAL:
+            self._on_rpdo(frame.data)
+        else:
+            return []
         self._send_events()
         return self._flush()
 
@@ -123,8 +126,7 @@ class EmulatedDrive:
             self._outbox.append(CanFrame(protocol.HEARTBEAT + self.node_id, bytes((NmtState.STARTED,))))
         self._enter(by_itself(self._state))
         self._watch()
-        beat_ns = self.get(0x1017) * MS
-        if beat_ns and t_now_ns - self._t_beat_ns >= beat_ns:
+        if self._beat_ns and t_now_ns - self._t_beat_ns >= self._beat_ns:
             self._t_beat_ns = t_now_ns
             self._outbox.append(CanFrame(protocol.HEARTBEAT + self.node_id, bytes((self._nmt,))))
         self._send_events()
@@ -133,10 +135,9 @@ class EmulatedDrive:
     def _watch(self) -> None:
         self._lasting_fault = DC_LINK_OVER_VOLTAGE if self.supply_v > OVER_VOLTAGE_V else 0
         is_faulty = self._state in {PowerState.FAULT, PowerState.FAULT_REACTION_ACTIVE}
-        patience_ns = (self._consumer() & 0xFFFF) * MS
-        if patience_ns and self._t_heard_ns is not None and (self._t_ns or 0) - self._t_heard_ns > patience_ns:
+        if self._patience_ns and (self._t_ns or 0) - (self._t_heard_ns or self._t_ns or 0) > self._patience_ns:
             self._t_heard_ns = None
-            if (0x6007, 0) in self._server.objects and self.get(0x6007) == 1:
+            if self._abort_is_a_fault:
                 self.fail(HEARTBEAT_LOST)
         elif self._lasting_fault and not is_faulty:
             self.fail(self._lasting_fault)
@@ -146,8 +147,15 @@ class EmulatedDrive:
     def _follows(self) -> bool:
         return self._state == PowerState.OPERATION_ENABLED and self._mode() == CSP
 
-    def _consumer(self) -> int:
-        return self.get(0x1016, 1)
+    def _look_at_settings(self) -> None:
+        """Take over what was written about communication."""
+        consumer = self.get(0x1016, 1)
+        self._watched_id = protocol.HEARTBEAT + (consumer >> 16 & 0x7F)
+        self._patience_ns = (consumer & 0xFFFF) * MS
+        self._abort_is_a_fault = (0x6007, 0) in self._server.objects and self.get(0x6007) == 1
+        self._beat_ns = self.get(0x1017) * MS
+        self._rpdo_id = self.get(RPDO, 1) & (NOT_VALID | 0x7FF)
+        self._sends_events = any(self.get(parameters, 2) > SYNCHRONOUS_MAX for parameters in TPDOS)
 
     def _mode(self) -> int:
         return self.get(0x6061)
@@ -173,6 +181,7 @@ class EmulatedDrive:
             answer = struct.pack("<B3sI", 0x80, data[1:4], NOT_NOW)
         else:
             answer = server.answer(data)
+        self._look_at_settings()
         self._take_over()
         if answer is not None:
             self._outbox.append(CanFrame(protocol.SDO_ANSWER + self.node_id, answer))
@@ -181,13 +190,11 @@ class EmulatedDrive:
         """Return whether an object may not be written now: PDOs are set up before a node is operational."""
         return self._nmt == NmtState.OPERATIONAL and 0x1400 <= index <= 0x1BFF
 
-    def _on_rpdo(self, frame: CanFrame) -> None:
-        for parameters in RPDOS:
-            if self.get(parameters, 1) & 0x8000_07FF == frame.can_id:
-                if self.get(parameters, 2) <= SYNCHRONOUS_MAX:
-                    self._pending[parameters] = frame.data
-                else:
-                    self._unpack(parameters, frame.data)
+    def _on_rpdo(self, data: bytes) -> None:
+        if self.get(RPDO, 2) <= SYNCHRONOUS_MAX:
+            self._pending = data
+        else:
+            self._unpack(data)
 
     def _on_sync(self) -> None:
         if self._nmt != NmtState.OPERATIONAL:
@@ -198,13 +205,13 @@ class EmulatedDrive:
             transmission = self.get(parameters, 2)
             if 1 <= transmission <= SYNCHRONOUS_MAX and self._n_syncs % transmission == 0:
                 self._send_pdo(parameters)
-        pending, self._pending = self._pending, {}
-        for parameters, data in pending.items():
-            self._unpack(parameters, data)
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            self._unpack(pending)
 
     def _send_events(self) -> None:
         """Send the TPDOs that go out whenever they have changed."""
-        if self._nmt != NmtState.OPERATIONAL:
+        if self._nmt != NmtState.OPERATIONAL or not self._sends_events:
             return
         self._measure()
         for parameters in TPDOS:
@@ -227,8 +234,8 @@ class EmulatedDrive:
         parts = [self._server.read(key)[:size].ljust(size, b"\0") for key, size in self._mapping(parameters)]
         return b"".join(parts)[:8]
 
-    def _unpack(self, parameters: int, data: bytes) -> None:
-        for key, size in self._mapping(parameters):
+    def _unpack(self, data: bytes) -> None:
+        for key, size in self._mapping(RPDO):
             part, data = data[:size], data[size:]
             try:
                 self._server.write(key, part)

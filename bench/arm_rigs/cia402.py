@@ -19,11 +19,11 @@ from sim.cia402_emulator import EmulatedDrive
 from sim.lockstep_can import LockstepCan
 from sim.servo_bus_process import RigidActuators
 
-NODE_IDS = (1, 7, 3, 126, 127, 20)
+NODE_IDS = (1, 7, 127, 20)
 # Not all alike: what mixes two joints up, or forgets a sign, a resolution or an offset, must show.
-DIRECTIONS = (1, -1, 1, 1, -1, 1)
-COUNTS_PER_TURN = (1_000_000.0, 131_072.0, 400_000.0, 524_288.0, 200_000.0, 819_200.5)
-HOMES_COUNTS = (0, 50_000, -123_456, 1_000_000, -7, 42)
+DIRECTIONS = (1, -1, 1, -1)
+COUNTS_PER_TURN = (1_000_000.0, 131_072.0, 400_000.0, 819_200.5)
+HOMES_COUNTS = (0, 50_000, -123_456, 1_000_000)
 
 
 def cia402_config(port: str = "can0") -> Cia402Config:
