@@ -24,6 +24,7 @@ CACHE = Path.home() / ".cache" / "forerun" / "uml"
 PROGRAMS = {"ip": "iproute2", "tc": "iproute2", "insmod": "kmod", "dpkg-deb": "dpkg"}
 MODULES = ("can", "can-raw", "can-dev", "vcan", "slcan", "sch_tbf")  # each after those that it needs
 TRIALS = ("vcan_port_trial.py", "slcan_kernel_trial.py", "vcan_conformance_trial.py")
+AGAIN = "tests.machines.again_after_a_stall"
 TIMEOUT_S = 600.0
 NEVER_ENDED, NOT_HERE = 2, 3
 
@@ -63,7 +64,20 @@ def run(cache: Path, options: list[str]) -> int | None:
 def inside(options: list[str]) -> str:
     """Return the command that runs the trials in the machine."""
     trials = [f"tests/machines/{name}" for name in TRIALS]
-    pytest = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--color=no", *trials, *options]
+    pytest = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        AGAIN,
+        "--color=no",
+        *trials,
+        *options,
+    ]
     return f"cd {shlex.quote(str(REPOSITORY))} && {shlex.join(pytest)}"
 
 

@@ -1,6 +1,7 @@
 """The conformance suite of the CAN arm drivers over an interface of the kernel, the motors in another process. Run by uml_can.py.
 
-All of it but what measures time to the millisecond, or needs minutes of it in real time: that stays on the virtual clock.
+All of it but what measures time to the millisecond, or needs minutes of it in real time, or is arithmetic about the rate: that
+stays on the virtual clock.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from bench.arm_rigs.rig import ArmRig
 from bench.arm_rigs.trial import hold
 from tests.drivers import test_conformance, test_conformance_faults
 from tests.machines.can_interface import virtual_interface
-from tests.machines.vcan_rig import VcanRig
+from tests.machines.vcan_rig import ServedMotors, VcanRig
 
 ON_THE_VIRTUAL_CLOCK_ONLY = {
+    "test_a_rate_that_the_wire_cannot_carry_is_refused_with_a_reason",
     "test_no_exchange_outlasts_its_share_of_the_period",
     "test_an_answer_that_comes_late_is_never_taken_for_a_new_one",
     "test_whatever_happens_only_our_errors_come_and_it_works_again",
@@ -33,10 +35,23 @@ globals().update(
 )
 
 
-@pytest.fixture(params=CAN_RIGS)
-def rig(request: pytest.FixtureRequest) -> Iterator[ArmRig]:
-    with virtual_interface("vcan0") as interface, VcanRig(request.param, interface) as rig:
-        yield rig
+@pytest.fixture(scope="module")
+def interface() -> Iterator[str]:
+    with virtual_interface("vcan0") as name:
+        yield name
+
+
+@pytest.fixture(scope="module", params=CAN_RIGS)
+def motors(request: pytest.FixtureRequest, interface: str) -> Iterator[ServedMotors]:
+    with ServedMotors(request.param, interface) as motors:
+        yield motors
+
+
+@pytest.fixture
+def rig(motors: ServedMotors) -> Iterator[ArmRig]:
+    rig = VcanRig(motors)
+    yield rig
+    rig.arm.close()
 
 
 @pytest.fixture

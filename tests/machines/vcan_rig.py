@@ -27,38 +27,54 @@ PAUSE_NS = 4_000_000
 ALLOWED_MS = 10_000.0
 
 
-class VcanRig:
-    """The rig of a motor family, served by tests/machines/served_rig.py for as long as the `with` block lasts."""
+class ServedMotors:
+    """The motors of one family in a process of their own, for as long as the `with` block lasts."""
 
     def __init__(self, name: str, interface: str) -> None:
-        model: Any = RIGS[name]()
-        self.resolution_rad: float = model.resolution_rad
-        self.voltage_told: bool = model.voltage_told
-        self.temperature_told: bool = model.temperature_told
-        self.answers_each_target: bool = model.answers_each_target
-        self.config = in_real_time(model.config, interface)
-        self._driver: Any = type(model.arm)
-        self._name, self._interface = name, interface
-        self.arm = self.arm_with()
+        self.name, self.interface = name, interface
 
-    def __enter__(self) -> VcanRig:
-        """Start the motors."""
+    def __enter__(self) -> ServedMotors:
+        """Start the process."""
         self._process = subprocess.Popen(
-            [sys.executable, "-B", "-m", "tests.machines.served_rig", self._name, self._interface],
+            [sys.executable, "-B", "-m", "tests.machines.served_rig", self.name, self.interface],
             cwd=REPOSITORY,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._heard()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End them."""
-        self.arm.close()
+        """End it."""
         self._process.communicate(timeout=60)
+
+    def tell(self, *order: object) -> Any:
+        """Return what a method of the rig returns over there."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+
+class VcanRig:
+    """A rig of new motors over there, and of a driver here."""
+
+    def __init__(self, motors: ServedMotors) -> None:
+        model: Any = RIGS[motors.name]()
+        self.resolution_rad: float = model.resolution_rad
+        self.voltage_told: bool = model.voltage_told
+        self.temperature_told: bool = model.temperature_told
+        self.answers_each_target: bool = model.answers_each_target
+        self.config = in_real_time(model.config, motors.interface)
+        self._driver: Any = type(model.arm)
+        self._interface = motors.interface
+        self._tell = motors.tell
+        self._tell("begin")
+        self.plug()
+        self.arm = self.arm_with()
 
     def arm_with(self, **changes: Any) -> Arm:
         """Return a driver for the same motors."""
@@ -120,16 +136,6 @@ class VcanRig:
     def delay(self, delay_ns: int) -> None:
         """Let answers come late."""
         self._tell("delay", delay_ns)
-
-    def _tell(self, *order: object) -> Any:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        return self._heard()
-
-    def _heard(self) -> Any:
-        assert self._process.stdout is not None
-        return json.loads(self._process.stdout.readline())
 
 
 def in_real_time(config: Any, interface: str) -> Any:
