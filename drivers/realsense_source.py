@@ -25,6 +25,14 @@ class Source(Protocol):
         """Tie `pipeline` to the device and return it; raises DeviceError where there is none to tie to."""
         ...
 
+    def prepare(self, pipeline: rs.pipeline, config: rs.config) -> None:
+        """Do what is to be done when the streams are set in `config`, too, and before the start."""
+        ...
+
+    def started(self) -> None:
+        """Do what is to be done after the start."""
+        ...
+
     def present(self) -> bool:
         """Return whether the device is there to be attached."""
         ...
@@ -94,6 +102,12 @@ class ConnectedCamera:
         self._device = next(device for camera, device in found if camera is chosen)
         return self._device
 
+    def prepare(self, pipeline: rs.pipeline, config: rs.config) -> None:
+        """Do nothing: a camera is ready."""
+
+    def started(self) -> None:
+        """Do nothing: a camera sends as soon as it can."""
+
     def present(self) -> bool:
         """Return whether librealsense sees the camera."""
         return any(self._serial in {"", camera.serial} for camera in find_cameras())
@@ -126,13 +140,26 @@ class Recording:
         self.label = f"recording {path}"
 
     def attach(self, pipeline: rs.pipeline, config: rs.config) -> rs.device:
-        """Open the file, and set its pace before the first frame can be lost."""
+        """Open the file."""
         if not self._path.is_file():
             raise DeviceError("no such file")
         config.enable_device_from_file(str(self._path), self._repeat)
+        return config.resolve(rs.pipeline_wrapper(pipeline)).get_device()
+
+    def prepare(self, pipeline: rs.pipeline, config: rs.config) -> None:
+        """Set the pace, and hold the player back.
+
+        Each stream that is set makes librealsense open the file anew: only now is the player the one that will play. It would play
+        while the second of its sensors is still being started, and one time in a hundred, under load, lose the first frames.
+        """
         self._playback = config.resolve(rs.pipeline_wrapper(pipeline)).get_device().as_playback()
         self._playback.set_real_time(self._real_time)
-        return self._playback
+        self._playback.pause()
+
+    def started(self) -> None:
+        """Let it play."""
+        if self._playback is not None:
+            self._playback.resume()
 
     def present(self) -> bool:
         """Return whether the file is there."""
@@ -163,6 +190,12 @@ class InjectedDevice:
         """Give the device to the pipeline: contexts cannot find software devices (librealsense 2.59)."""
         pipeline.set_device(self._device)
         return self._device
+
+    def prepare(self, pipeline: rs.pipeline, config: rs.config) -> None:
+        """Do nothing: who feeds the device knows when it starts."""
+
+    def started(self) -> None:
+        """Do nothing: who feeds the device knows when it starts."""
 
     def present(self) -> bool:
         """Return True: it is in this process."""

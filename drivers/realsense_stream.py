@@ -44,7 +44,9 @@ class RealSenseStream:
             self.device = source.attach(self._pipeline, config)
             check_offered(asked, offered_streams(self.device))
             self._enable(config, record_to)
+            source.prepare(self._pipeline, config)
             self._wait = self._started(config, queued=not source.replays)
+            source.started()
         except DeviceError as error:
             raise type(error)(f"{name} ({source.label}): {error}") from error
         except RuntimeError as error:  # librealsense has one error for all

@@ -210,6 +210,12 @@ class WobblyCable:
         self.pipeline = pipeline
         return self._source.attach(pipeline, config)
 
+    def prepare(self, pipeline: rs.pipeline, config: rs.config) -> None:
+        """Do nothing."""
+
+    def started(self) -> None:
+        """Do nothing."""
+
     def present(self) -> bool:
         self.done.append("look")
         if not self.plugged and self.looks_away is not None:
