@@ -32,7 +32,7 @@ class Enabling:
         self._cycle({})
         while faulty := self._in({PowerState.FAULT, PowerState.FAULT_REACTION_ACTIVE}):
             if self._bus.now_ns() >= t_end_ns:
-                raise DeviceError(f"fault reset: {self._describe(faulty)}")
+                raise DeviceError(f"{self._describe(faulty)}: fault reset had no effect")
             self._cycle(dict.fromkeys(faulty, Controlword.DISABLE_VOLTAGE))  # it is the edge that resets
             self._cycle(dict.fromkeys(faulty, Controlword.FAULT_RESET))
         for node_id in self._bus.drives:
@@ -51,10 +51,10 @@ class Enabling:
                 self._cycle(dict.fromkeys(steps, Controlword.ENABLE_OPERATION))
                 return
             if faulty := self._in({PowerState.FAULT, PowerState.FAULT_REACTION_ACTIVE}):
-                raise DeviceError(f"{steps[faulty[0]].words}: {self._describe(faulty)}")
+                raise DeviceError(f"{self._describe(faulty)}: so it answered {steps[faulty[0]].words}")
             if self._bus.now_ns() >= t_step_ns + STEP_PATIENCE_NS:
                 stuck = self._in(set(PowerState) - {PowerState.OPERATION_ENABLED})
-                raise DeviceError(f"{steps[stuck[0]].words}: still {self._describe(stuck)}")
+                raise DeviceError(f"{self._describe(stuck)}: {steps[stuck[0]].words} had no effect")
 
     def _cycle(self, words: Mapping[int, Controlword]) -> None:
         """Send commands with the measured positions as targets, then wait for the end of the period."""
@@ -72,7 +72,9 @@ class Enabling:
         return [node_id for node_id in self._bus.drives if state(self._bus, node_id) in states]
 
     def _describe(self, node_ids: list[int]) -> str:
-        return "; ".join(f"{self._bus.name(node_id)} {describe(self._bus, node_id)}" for node_id in node_ids)
+        return "; ".join(
+            f"{self._bus.name(node_id)} is in state {describe(self._bus, node_id)}" for node_id in node_ids
+        )
 
 
 def state(bus: Cia402Bus, node_id: int) -> PowerState:

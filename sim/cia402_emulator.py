@@ -86,8 +86,9 @@ class EmulatedDrive:
 
     def put(self, index: int, subindex: int, value: int) -> None:
         """Change an object from inside, or as the maker's tool would."""
-        if (index, subindex) in self._server.objects:
-            self._server.objects[index, subindex].data = STRUCTS[index, subindex].pack(value)
+        kept = self._server.objects.get((index, subindex))
+        if kept is not None:
+            kept.data = (STRUCTS.get((index, subindex)) or UNSIGNED[len(kept.data)]).pack(value)
 
     def fail(self, code: int) -> None:
         """Have a fault."""
