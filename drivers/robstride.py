@@ -26,7 +26,7 @@ from interfaces.messages import JointState, JointVector
 
 HOST_ID = 0xFD
 ASKING_IDS = range(0x80, 0xFD)  # host ids of questions, another for each: above those of motors, below HOST_ID
-SETUP_BUDGET_NS = 50_000_000  # before the arm moves nobody is in a hurry
+SETUP_BUDGET_NS = 200_000_000  # before the arm moves nobody is in a hurry
 READ_ATTEMPTS = 3
 CLEAR_FAULTS = b"\x01" + bytes(7)
 PATIENCE_RATIO = (

@@ -11,8 +11,10 @@ from pathlib import Path
 from bench.command_rig import RunningCommand
 from bench.swinging_policy import swing
 from interfaces.messages import CommandState
-from tests.machines.qemu_adapter_trial import PORT, RATE_HZ
+from tests.machines.qemu_adapter_trial import PORT
 from tests.machines.qemu_inside import PATIENCE_S, HostLine, wait_until
+
+RATE_HZ = 20.0
 
 
 def run(host: HostLine) -> None:
