@@ -121,7 +121,7 @@ class DynamixelBus:
             question = self._questions.pick(self._port.now_ns(), fast=True)
             if question is None:
                 break
-            found = max(found, self._ask_all(question, b"", ids, self._port.now_ns() + SETUP_LATENCY_NS), key=len)
+            found = max(found, self._ask_all(question, b"", ids, latency_ns=SETUP_LATENCY_NS), key=len)
             if len(found) == len(ids):
                 self._fast = True
                 return None
@@ -141,7 +141,7 @@ class DynamixelBus:
             raise BusTimeoutError(
                 f"{self._path}: nothing is asked until answers that are late have come; no servo answers"
             )
-        found = self._ask_all(question, orders, list(self._names), t_end_ns)
+        found = self._ask_all(question, orders, list(self._names), t_end_ns=t_end_ns)
         self._fast_failed = question.fast and len(found) < len(self._names)
         if len(found) < len(self._names):
             found.update(self._ask_again(question, found, t_end_ns))
@@ -160,7 +160,7 @@ class DynamixelBus:
         takes_ns = self._takes_ns(STATUS_BYTES, len(missing) * (STATUS_BYTES + FEEDBACK_BYTES), len(missing))
         again = self._questions.pick(t_now_ns, fast=False) if t_now_ns + takes_ns < t_end_ns else None
         if again is not None:
-            more = self._ask_all(again, b"", missing, t_end_ns)
+            more = self._ask_all(again, b"", missing, t_end_ns=t_end_ns, latency_ns=LATE_MAX_NS)
             silent = [servo_id for servo_id in missing if servo_id not in more]
             if not silent:
                 return more
@@ -170,16 +170,24 @@ class DynamixelBus:
         unheard = f"; {len(others)} behind it could not be heard" if others else ""
         raise BusTimeoutError(f"{', '.join(self.name(servo_id) for servo_id in suspects)}: no answer in time{unheard}")
 
-    def _ask_all(self, question: Question, orders: bytes, ids: Sequence[int], t_limit_ns: int) -> dict[int, Packet]:
-        """Send `orders` and the question, and return the answers that came until `t_limit_ns`, or are due."""
+    def _ask_all(
+        self,
+        question: Question,
+        orders: bytes,
+        ids: Sequence[int],
+        *,
+        latency_ns: int = CYCLE_LATENCY_NS,
+        t_end_ns: int | None = None,
+    ) -> dict[int, Packet]:
+        """Send `orders` and the question, and return the answers that come within `latency_ns`, and before `t_end_ns`."""
         count = question.count
         request = orders + protocol.sync_read(FEEDBACK_END - count, count, ids, fast=question.fast)
         n_bytes = fast_status_bytes([count] * len(ids)) if question.fast else len(ids) * (STATUS_BYTES + count)
-        t_due_ns = self._port.now_ns() + self._takes_ns(len(request), n_bytes, len(ids)) + CYCLE_LATENCY_NS
+        t_due_ns = self._port.now_ns() + self._takes_ns(len(request), n_bytes, len(ids)) + latency_ns
         self.tell(request)
         receive = self._receive_fast if question.fast else self._receive_plain
         echo_bytes = len(request) if self._echo else 0
-        packets = receive(dict.fromkeys(ids, count), n_bytes + echo_bytes, min(t_limit_ns, t_due_ns))
+        packets = receive(dict.fromkeys(ids, count), n_bytes + echo_bytes, min(t_end_ns or t_due_ns, t_due_ns))
         found = {packet.servo_id: packet for packet in packets if packet.servo_id in ids}
         if found:
             self._questions.answered(question, wholly=len(found) == len(ids))

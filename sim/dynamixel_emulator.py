@@ -230,7 +230,7 @@ class EmulatedDynamixel:
         low, high = self._table.get(registers.VOLTAGE_MIN), self._table.get(registers.VOLTAGE_MAX)
         if not low <= 10 * self.supply_v <= high:
             found |= HardwareError.VOLTAGE
-        if found & ~self._table.get(registers.HARDWARE_ERROR):
+        if int(found) & ~self._table.get(registers.HARDWARE_ERROR):
             self.fail(found)
 
     def _apply(self) -> None:

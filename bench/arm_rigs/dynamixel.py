@@ -31,51 +31,46 @@ class DynamixelRig:
 
     resolution_rad = RAD_PER_TICK
     voltage_told = temperature_told = answers_each_target = True
+    _t_ns: int = 10**9
 
-    def __init__(self) -> None:
-        arm = koch_arm()
-        joints = tuple(
-            replace(joint, direction=direction, home_ticks=home)
-            for joint, direction, home in zip(arm.joints, DIRECTIONS, HOMES_TICKS, strict=True)
-        )
-        self.config = replace(arm, joints=joints)
-        self._motors = RigidActuators(len(joints))
-        self._bus = DynamixelServoBus(koch_servos(self._motors))
-        self._t_ns = 10**9
-        self._port = LockstepSerial(self._bus, lambda: self._t_ns)
+    def __init__(self, config: DynamixelConfig | None = None) -> None:
+        self.config = config or twisted_koch_arm()
+        self.motors = RigidActuators(len(self.config.joints))
+        self.bus = DynamixelServoBus(koch_servos(self.motors))
+        self.port = LockstepSerial(self.bus, lambda: self._t_ns)
         self._cable = Cable()
         self.arm = self.arm_with()
 
     def arm_with(self, **changes: Any) -> DynamixelArm:
         """Return a driver for the same servos."""
-        return DynamixelArm(replace(self.config, **changes), self._cable.serial(self._port.open_port))
+        return DynamixelArm(replace(self.config, **changes), self._cable.serial(self.port.open_port))
 
     def now_ns(self) -> int:
         """Return the virtual instant."""
-        return self._port.now_ns()
+        return self.port.now_ns()
 
     def wait(self, duration_ns: int) -> None:
         """Let virtual time pass."""
-        self._t_ns = self._port.now_ns() + duration_ns
-        self._bus.advance(self._t_ns)
+        self._t_ns = self.port.now_ns() + duration_ns
+        self.bus.advance(self._t_ns)
 
     def angles_rad(self) -> JointVector:
         """Return the angles of motors and joints, which differ by home and direction."""
-        ticks = 2048 + np.array(self._motors.positions_rad) / RAD_PER_TICK
-        return np.array(DIRECTIONS) * (ticks - np.array(HOMES_TICKS)) * RAD_PER_TICK
+        ticks = 2048 + np.array(self.motors.positions_rad) / RAD_PER_TICK
+        return self.config.vector("direction") * (ticks - self.config.vector("home_ticks")) * RAD_PER_TICK
 
     def place(self, index: int, angle_rad: float) -> None:
         """Move a joint by hand."""
-        ticks = HOMES_TICKS[index] + DIRECTIONS[index] * angle_rad / RAD_PER_TICK
-        self._motors.positions_rad[index] = (ticks - 2048) * RAD_PER_TICK
+        joint = self.config.joints[index]
+        self.motors.positions_rad[index] = joint.direction * angle_rad + (joint.home_ticks - 2048) * RAD_PER_TICK
 
     def torque(self) -> list[bool]:
         """Return which servos drive."""
-        return list(self._motors.torque)
+        return list(self.motors.torque)
 
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a servo."""
-        self._bus.servos[index].temperature_degc = temperature_degc
+        self.bus.servos[index].temperature_degc = temperature_degc
 
     def unplug(self) -> None:
         """Pull the USB cable."""
@@ -87,27 +82,27 @@ class DynamixelRig:
 
     def power_cycle(self) -> None:
         """Switch the servos off and on."""
-        self._bus.power_cycle()
+        self.bus.power_cycle()
 
     def silence(self, index: int) -> None:
         """Cut a servo off."""
-        self._bus.faults.silent_ids.add(self.config.joints[index].servo_id)
+        self.bus.faults.silent_ids.add(self.config.joints[index].servo_id)
 
     def speak(self, index: int) -> None:
         """Put it back."""
-        self._bus.faults.silent_ids.discard(self.config.joints[index].servo_id)
+        self.bus.faults.silent_ids.discard(self.config.joints[index].servo_id)
 
     def drop(self, n_answers: int) -> None:
         """Lose the next answers."""
-        self._bus.faults.n_drop = n_answers
+        self.bus.faults.n_drop = n_answers
 
     def garble(self) -> None:
         """Send bytes that begin like a packet."""
-        self._bus.faults.garbage = bytes.fromhex("00fffffdfffffd00fe970055")
+        self.bus.faults.garbage = bytes.fromhex("00fffffdfffffd00fe970055")
 
     def delay(self, delay_ns: int) -> None:
         """Let answers come late."""
-        self._bus.faults.delay_ns = delay_ns
+        self.bus.faults.delay_ns = delay_ns
 
 
 def koch_arm() -> DynamixelConfig:
@@ -116,3 +111,13 @@ def koch_arm() -> DynamixelConfig:
     if not isinstance(arm, DynamixelConfig):
         raise RefusedError(f"{ROBOT_FILE.name} is an arm of {arm.driver}; expected dynamixel")
     return arm
+
+
+def twisted_koch_arm() -> DynamixelConfig:
+    """Return the same arm with joints that differ in home and direction."""
+    arm = koch_arm()
+    joints = tuple(
+        replace(joint, direction=direction, home_ticks=home)
+        for joint, direction, home in zip(arm.joints, DIRECTIONS, HOMES_TICKS, strict=True)
+    )
+    return replace(arm, joints=joints)

@@ -1,59 +1,41 @@
-"""The driver against emulated servos in lockstep: what it says, what it refuses, and what it writes into the servos."""
+"""The driver against emulated servos in lockstep: what it says, what it refuses, and what stops it."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.arm_rigs.dynamixel import koch_arm
+from bench.arm_rigs.dynamixel import DynamixelRig, koch_arm
+from bench.arm_rigs.trial import exchange
 from drivers import dynamixel_registers as registers
 from drivers.dynamixel import LOOK_CYCLES, LOOKS, DynamixelArm, bus_budget
-from drivers.dynamixel_registers import RAD_PER_TICK, RAD_S_PER_COUNT, HardwareError, Register
+from drivers.dynamixel_registers import RAD_PER_TICK, RAD_S_PER_COUNT, HardwareError
 from interfaces.arm_config import DynamixelConfig
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, RefusedError
 from interfaces.messages import JointState, JointVector
-from sim.dynamixel_bus import DynamixelServoBus
-from sim.dynamixel_bus_process import koch_servos
 from sim.dynamixel_emulator import EmulatedDynamixel
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_bus_process import RigidActuators
 
 CONFIG = replace(koch_arm(), port="dynamixel-bus")
 PERIOD_NS = CONFIG.period_ns
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
 
 
-class Bench:
+class Bench(DynamixelRig):
     """An arm joined to six servos on a virtual clock."""
 
     def __init__(self, config: DynamixelConfig = CONFIG) -> None:
-        self.motors = RigidActuators(6)
-        self.bus = DynamixelServoBus(koch_servos(self.motors))
-        self.t_now_ns = 10**9
-        self.port = LockstepSerial(self.bus, lambda: self.t_now_ns)
-        self.arm = DynamixelArm(config, self.port.open_port)
+        super().__init__(config)
 
     def servo(self, servo_id: int) -> EmulatedDynamixel:
         return self.bus.servos[servo_id - 1]
 
-    def wait(self, duration_ns: int) -> None:
-        self.t_now_ns = self.port.now_ns() + duration_ns
-        self.bus.advance(self.t_now_ns)
-
     def exchange(self, position_rad: JointVector = POSE_RAD) -> JointState:
-        self.wait(PERIOD_NS)
-        return self.arm.exchange(position_rad)
+        return exchange(self, position_rad)
 
     def exchange_often(self, times: int) -> None:
         for _ in range(times):
             self.exchange()
-
-    def set_joint(self, index: int, **changes: Any) -> None:
-        joints = list(CONFIG.joints)
-        joints[index] = replace(joints[index], **changes)
-        self.arm = DynamixelArm(replace(CONFIG, joints=tuple(joints)), self.port.open_port)
 
 
 @pytest.fixture
@@ -98,11 +80,13 @@ def test_values_that_look_like_a_header_come_through(fast: bool, monkeypatch: py
 
 
 def test_a_cycle_takes_the_wire_time_and_no_more(held: Bench) -> None:
-    held.exchange()
+    held.wait(PERIOD_NS)
+    t_start_ns = held.now_ns()
+    held.arm.exchange(POSE_RAD)
     # Sync write: 7 before the instruction, instruction, address 2, count 2, 6 x (id, 4), crc 2. Fast sync read: the same, 6 ids.
     # Fast answer: 8 before the blocks, 6 x (error, id, 21, crc 2). 10 us a byte, and 10 us until the first servo answers.
     n_bytes = (12 + 6 * 5 + 2) + (12 + 6 + 2) + (8 + 6 * 25)
-    assert held.port.now_ns() - held.t_now_ns == n_bytes * 10_000 + 10_000
+    assert held.now_ns() - t_start_ns == n_bytes * 10_000 + 10_000
 
 
 def test_the_bytes_of_a_cycle_by_hand() -> None:
@@ -129,92 +113,6 @@ def test_without_the_fast_read_it_works_as_well(bench: Bench) -> None:
     bench.arm.hold()
     for _ in range(3):
         assert bench.exchange().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
-
-
-@pytest.mark.parametrize("offset_ticks", [-700, 85, 1024])
-def test_a_homing_offset_left_in_a_servo_changes_nothing(bench: Bench, offset_ticks: int) -> None:
-    bench.servo(4).save(registers.HOMING_OFFSET, offset_ticks)
-    bench.set_joint(3, position_min_rad=-0.5, position_max_rad=0.5)
-    bench.motors.positions_rad[:] = POSE_RAD.tolist()
-    assert bench.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
-    bench.arm.hold()
-    bench.exchange(-POSE_RAD)
-    assert bench.motors.positions_rad[3] == pytest.approx(0.4, abs=RAD_PER_TICK / 2)
-    assert bench.servo(4).get(registers.HOMING_OFFSET) == offset_ticks
-
-
-def test_a_homing_offset_that_the_servo_ignores_is_ignored(bench: Bench) -> None:
-    bench.servo(4).save(registers.HOMING_OFFSET, 2000)
-    bench.motors.positions_rad[:] = POSE_RAD.tolist()
-    assert bench.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
-
-
-def test_travel_across_the_seam_is_refused(bench: Bench) -> None:
-    bench.servo(4).save(registers.HOMING_OFFSET, 1024)
-    with pytest.raises(
-        DeviceError, match=r"servo 4 \(wrist_flex\) on dynamixel-bus: its travel, \d+..4181 ticks, crosses"
-    ):
-        bench.arm.open()
-
-
-def test_settings_are_saved_once_and_limits_only_widened(bench: Bench) -> None:
-    servo = bench.servo(1)
-    servo.save(registers.POSITION_MIN, 1000)
-    bench.set_joint(0, effort_max_ratio=0.4)
-    bench.arm.open()
-    assert servo.get(registers.GOAL_PWM) == 354
-    assert servo.get(registers.PROFILE_VELOCITY) == 0
-    bench.bus.power_cycle()
-    assert servo.get(registers.RETURN_DELAY) == 0
-    assert servo.get(registers.POSITION_MIN) == 809  # -1.9 rad, beyond 1000, where goals would have been ignored
-    assert servo.get(registers.POSITION_MAX) == 4095  # wide enough: left alone
-
-
-def test_a_profile_of_its_own_is_taken_away(bench: Bench) -> None:
-    bench.servo(3).save(registers.PROFILE_VELOCITY, 20)
-    bench.servo(3).save(registers.PROFILE_ACCELERATION, 5)
-    bench.arm.open()
-    bench.arm.hold()
-    bench.exchange()
-    assert bench.motors.positions_rad[2] == pytest.approx(0.3, abs=RAD_PER_TICK / 2)
-
-
-def test_settings_of_a_servo_that_holds_are_not_forced(bench: Bench) -> None:
-    bench.servo(6).save(registers.TORQUE_ENABLE, 1)
-    with pytest.raises(RefusedError, match=r"servo 6 \(gripper\) .* settings at 9 have to be changed, and it holds"):
-        bench.arm.open()
-    assert bench.servo(6).get(registers.TORQUE_ENABLE) == 1
-    bench.servo(6).save(registers.RETURN_DELAY, 0)  # nothing to change: nothing to refuse
-    bench.arm.open()
-
-
-@pytest.mark.parametrize("level", [0, 1])
-def test_a_servo_that_hardly_answers_is_made_to(bench: Bench, level: int) -> None:
-    bench.servo(2).save(registers.STATUS_LEVEL, level)
-    bench.arm.open()
-    assert bench.servo(2).get(registers.STATUS_LEVEL) == 2
-
-
-@pytest.mark.parametrize(
-    ("register", "value", "why"),
-    [
-        (registers.MODEL_NUMBER, 350, r"is model 350; expected a Dynamixel of the X series"),
-        (registers.OPERATING_MODE, 1, r"is in operating mode 1, velocity; expected 3, position"),
-        (registers.OPERATING_MODE, 4, r"is in operating mode 4, extended position; expected 3"),
-        (registers.DRIVE_MODE, 1, r"is reversed; clear bit 0 of its drive mode, and turn `direction`"),
-        (registers.DRIVE_MODE, 2, r"is a slave of another servo"),
-        (registers.DRIVE_MODE, 8, r"is switched on by any goal"),
-    ],
-)
-def test_what_does_not_fit_is_refused_with_the_reason(bench: Bench, register: Register, value: int, why: str) -> None:
-    bench.servo(5).save(register, value)
-    with pytest.raises(DeviceError, match=rf"servo 5 \(wrist_roll\) on dynamixel-bus {why}"):
-        bench.arm.open()
-
-
-def test_a_profile_by_time_is_no_reason_to_refuse(bench: Bench) -> None:
-    bench.servo(5).save(registers.DRIVE_MODE, 4)
-    bench.arm.open()
 
 
 def test_missing_servos_are_named(bench: Bench) -> None:
