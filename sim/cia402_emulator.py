@@ -19,7 +19,7 @@ from drivers.can_port import CanFrame
 from drivers.cia402_protocol import CSP, NmtCommand, NmtState, PowerState
 from sim.cia402_objects import KINDS, NOT_VALID, factory_objects
 from sim.cia402_power import by_itself, next_state
-from sim.cia402_sdo_server import NOT_NOW, SdoAbort, SdoServer
+from sim.cia402_sdo_server import CANNOT_BE_MAPPED, NOT_NOW, TOO_LONG_A_PDO, SdoAbort, SdoServer
 from sim.servo_motion import Actuators
 
 SUPPLY_V = 48.0
@@ -177,19 +177,27 @@ class EmulatedDrive:
 
     def _on_sdo(self, data: bytes) -> None:
         self._measure()
-        server = self._server
-        if data[:1] and data[0] & 0xE0 == 0x20 and self._forbids(struct.unpack_from("<H", data.ljust(3, b"\0"), 1)[0]):
-            answer = struct.pack("<B3sI", 0x80, data[1:4], NOT_NOW)
-        else:
-            answer = server.answer(data)
+        refusal = self._refusal(data) if len(data) == 8 and data[0] & 0xE0 == 0x20 else 0
+        answer = struct.pack("<B3sI", 0x80, data[1:4], refusal) if refusal else self._server.answer(data)
         self._look_at_settings()
         self._take_over()
         if answer is not None:
             self._outbox.append(CanFrame(protocol.SDO_ANSWER + self.node_id, answer))
 
-    def _forbids(self, index: int) -> bool:
-        """Return whether an object may not be written now: PDOs are set up before a node is operational."""
-        return self._nmt == NmtState.OPERATIONAL and 0x1400 <= index <= 0x1BFF
+    def _refusal(self, request: bytes) -> int:
+        """Return why PDOs may not be written so: 0 where they may."""
+        index, subindex, count = struct.unpack_from("<HBB", request, 1)
+        if not 0x1400 <= index <= 0x1BFF:
+            return 0
+        if self._nmt == NmtState.OPERATIONAL:
+            return NOT_NOW
+        if index & 0x200 and not subindex:  # the count, with which a mapping becomes valid
+            entries = [self.get(index, entry) for entry in range(1, min(count, 8) + 1)]
+            if any((entry >> 16, entry >> 8 & 0xFF) not in self._server.objects for entry in entries):
+                return CANNOT_BE_MAPPED
+            if sum(entry & 0xFF for entry in entries) > 64:
+                return TOO_LONG_A_PDO
+        return 0
 
     def _on_rpdo(self, data: bytes) -> None:
         if self.get(RPDO, 2) <= SYNCHRONOUS_MAX:
