@@ -27,7 +27,6 @@ RESTARTS_MAX = 2  # in a row, without a frame between them
 GIVE_UP_NS = 5_000_000_000  # a camera that was unplugged may come back so long
 RETRY_NS = 500_000_000  # between two attempts to start a camera that is not there
 WAIT_SLICE_NS = 100_000_000
-OLD_PERIODS = 2  # a frame that old has waited for its reader
 PROMPT_NS = 1_000_000  # so long is waited for a frame that is already there
 
 _log = logging.getLogger(__name__)
@@ -62,6 +61,7 @@ class UvcCamera:
         except DeviceError as error:
             raise type(error)(f"{self._label}: {error}") from error
         self._opened = True
+        self._t_taken_ns = self._source.now_ns()
         t_limit_ns = self._source.now_ns() + FIRST_FRAME_NS
         for _ in range(WARM_UP_FRAMES + 1):
             self._pending = self._next_frame(t_limit_ns)
@@ -69,7 +69,8 @@ class UvcCamera:
                 self.close()
                 if self._interrupted.is_set():
                     raise DeviceLostError(f"{self._label}: told to end while it was opened")
-                raise DeviceLostError(f"{self._label}: started, but sent no frames within {FIRST_FRAME_NS / 1e9:.0f} s")
+                why = self._gone or f"sent no frames within {FIRST_FRAME_NS / 1e9:.0f} s"
+                raise DeviceLostError(f"{self._label}: started, but {why}")
         self._lost = 0
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -100,7 +101,11 @@ class UvcCamera:
     def health(self) -> CameraHealth:
         """Return counts since the camera was opened; its clock is "arrival", by the kernel's stamp or our own."""
         return CameraHealth(
-            clock=self._clock.clock, frames=self._frames, lost=self._lost, rejected=self._clock.rejected
+            clock=self._clock.clock,
+            frames=self._frames,
+            lost=self._lost,
+            rejected=self._clock.rejected,
+            restarts=self._restarts_ever,
         )
 
     def close(self) -> None:
@@ -117,15 +122,17 @@ class UvcCamera:
             latency_ns=round(self._config.latency_ms * 1e6), age_max_ns=round(self._config.stale_ms * 1e6)
         )
         self._pending: Frame | None = None
-        self._frames = self._lost = self._number = self._restarts = 0
+        self._frames = self._lost = self._number = 0
+        self._restarts = self._restarts_ever = 0  # in a row, and since it was opened
         self._gone: str | None = None  # why there is no stream
-        self._t_heard_ns = self._t_gone_ns = self._t_attempt_ns = self._source.now_ns()
+        self._t_heard_ns = self._t_taken_ns = self._t_gone_ns = self._t_attempt_ns = self._source.now_ns()
 
     def _next_frame(self, t_limit_ns: int) -> Frame | None:
         """Return the newest frame, waiting for one until `t_limit_ns`; None also where the camera has just gone."""
         try:
+            self._skip_old()
             while self._arrives(t_limit_ns):
-                taken = self._taken()
+                taken = self._take()
                 if taken is not None:
                     self._t_heard_ns, self._restarts = self._source.now_ns(), 0
                     return self._frame(*taken)
@@ -143,29 +150,24 @@ class UvcCamera:
                 return False
         return False
 
-    def _taken(self) -> tuple[Bgr, float] | None:
-        """Return the newest of the frames that wait; None where it cannot be decoded, or is of another size."""
-        taken = self._take()
-        for _ in range(BUFFERS):
-            # After a pause of the reader all buffers hold old pictures, and the camera has none to fill.
-            if taken is None or not self._waited(taken[1]) or not self._source.wait(PROMPT_NS):
-                break
-            self._lost += 1
-            taken = self._take()
-        return taken
+    def _skip_old(self) -> None:
+        """Throw away what waits since long: after a pause of the reader all buffers are full, and the camera has none to fill."""
+        absent_ns = self._source.now_ns() - self._t_taken_ns
+        n_old = min(BUFFERS, absent_ns * self._config.rate_hz // 1_000_000_000 - 1)
+        for _ in range(n_old):
+            if not self._source.wait(PROMPT_NS):
+                return
+            self._lost += self._take() is not None  # what cannot be decoded is counted there
 
     def _take(self) -> tuple[Bgr, float] | None:
         taken = self._source.take()
+        self._t_taken_ns = self._source.now_ns()
         self._number += 1
         # A Motion JPEG picture that lost a part on its way may decode to anything.
         if taken is None or taken[0].shape != (self._config.height_px, self._config.width_px, 3):
             self._lost += 1
             return None
         return taken
-
-    def _waited(self, stamp_ms: float) -> bool:
-        """Return whether by its stamp a frame is of before the reader came."""
-        return self._source.now_ns() - stamp_ms * 1e6 > OLD_PERIODS * 1e9 / self._config.rate_hz
 
     def _frame(self, bgr: Bgr, stamp_ms: float) -> Frame:
         t_arrival_ns = self._source.now_ns()
@@ -212,5 +214,6 @@ class UvcCamera:
             return
         self._gone = None
         self._restarts += 1
-        self._t_heard_ns = self._source.now_ns()
+        self._restarts_ever += 1
+        self._t_heard_ns = self._t_taken_ns = self._source.now_ns()
         _log.warning("%s: started anew (%d of %d)", self._label, self._restarts, RESTARTS_MAX)

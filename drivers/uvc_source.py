@@ -144,7 +144,7 @@ def _open_v4l2(device: str) -> cv2.VideoCapture:
 def _poll_v4l2(capture: cv2.VideoCapture, timeout_ns: int) -> bool:
     # OpenCV takes 0 for "for ever".
     done, ready = cv2.VideoCapture.waitAny([capture], timeoutNs=max(1, timeout_ns))
-    if done and not ready:
+    if done and len(ready) == 0:  # an array: the index of our camera, 0, would count as nothing
         raise DeviceLostError("gone: it hung up")
     return done
 

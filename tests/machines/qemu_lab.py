@@ -26,6 +26,7 @@ TRIALS = {  # trial: the kernel modules that it needs, beside those of the root
     "runtime": ("xhci_pci", "ftdi_sio"),
     "can": ("can_raw", "kvaser_pci"),
     "camera": ("vivid",),
+    "uvc": ("vivid",),
 }
 SILENCE_S = 120.0  # no trial is quiet for so long
 TOTAL_S = 600.0
