@@ -8,6 +8,8 @@ power bridge and rotor.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from drivers import damiao_protocol as protocol
@@ -68,7 +70,7 @@ class DamiaoArm:
         bus = DamiaoBus(self._open_port(path, bitrate_hz), path, bitrate_hz, self._motors)
         try:
             self._find_motors(bus)
-            state = self._prepare(bus)
+            state = self._prepare(bus, spared=())
         except ForerunError:
             bus.close()
             raise
@@ -82,7 +84,8 @@ class DamiaoArm:
         """
         bus = self._opened()
         self._holding = False
-        state = self._prepare(bus)  # a motor that lost its power has forgotten mode, time-out and whole turns
+        # A motor that lost its power has forgotten mode, time-out and whole turns; one that drives has not lost it.
+        state = self._prepare(bus, spared=_DRIVING)
         driving = self._driving
         forgotten = [i for i, told in enumerate(self._told) if told.state == MotorState.LOST_COMMUNICATION]
         if forgotten:
@@ -156,11 +159,12 @@ class DamiaoArm:
                 f" {len(self._motors) - len(silent)} of {len(self._motors)} motors answer"
             )
 
-    def _prepare(self, bus: DamiaoBus) -> JointState:
-        """Check and set every motor, find out which turn it stands in, and return the measured joints."""
+    def _prepare(self, bus: DamiaoBus, spared: Collection[int]) -> JointState:
+        """Check and set motors that are in no state of `spared`, find out every one's turn, and return the measured joints."""
         told, _ = bus.cycle(bus.refresh(), SETUP_BUDGET_NS)
         for i, joint in enumerate(self._config.joints):
-            prepare_motor(bus, i, joint, self._config.motor_timeout_ms, told[i].state)
+            if told[i].state not in spared:
+                prepare_motor(bus, i, joint, self._config.motor_timeout_ms, told[i].state)
             self._offset_rad[i] = offset_rad(joint, told[i].position_rad, bus.name(i))
         return self._measure(bus, bus.refresh(), SETUP_BUDGET_NS, _NOT_DRIVING)
 

@@ -9,7 +9,8 @@ gains in one period: 0.3 Nm at 80 Nm/rad and 250 Hz.
 
 Sag: a spring gives way under a load, by torque / stiffness. A joint with an `integral_time_s` learns the torque that brings it
 back: error * stiffness / integral_time_s is added every second, up to the limit; errors of less than one step of the
-encoding count as none. This is the integral part of a PI controller, and stable while integral_time_s is more than the
+encoding count as none. A joint that is blocked comes to push up to its limit that way: leave it out where fingers close on
+something. This is the integral part of a PI controller, and stable while integral_time_s is more than the
 joint's moment of inertia / damping.
 """
 
