@@ -148,7 +148,7 @@ class FeetechBus:
             missing = feedback.missing
             self._send(_feedback_question(missing, again), again)
             feedback.ask(again, missing)
-            self._collect(feedback, t_end_ns)
+        self._collect(feedback, t_end_ns)
         if feedback.missing:
             names = ", ".join(self.name(servo_id) for servo_id in feedback.missing)
             raise BusTimeoutError(f"{names}: no answer in time")

@@ -1,5 +1,6 @@
 """The driver against emulated servos of another process, on a real port: what may happen to a bus."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,36 @@ def test_a_lost_packet_is_a_timeout_and_the_next_cycle_is_fine(arm: FeetechArm, 
     with pytest.raises(BusTimeoutError, match="servo 1"):
         arm.exchange(POSE_RAD)
     assert arm.exchange(POSE_RAD).position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+def test_late_answers_through_the_kernel_are_never_taken_for_new(arm: FeetechArm, emulator: ServoBusProcess) -> None:
+    arm.close()
+    fast = FeetechArm(replace(CONFIG, port=str(emulator.path), rate_hz=100.0))
+    fast.open()
+    fast.hold()
+    n_sent = 0
+
+    def exchange() -> bool:
+        nonlocal n_sent
+        n_sent += 1
+        time.sleep(0.01)  # the rate of the robot
+        goal_rad = np.full(6, 2 * RAD_PER_TICK * (n_sent % 256))
+        try:
+            state = fast.exchange(goal_rad)
+        except BusTimeoutError:
+            return False
+        assert state.position_rad == pytest.approx(goal_rad, abs=RAD_PER_TICK / 2)
+        return True
+
+    for delay_ms in (0, 5, 12, 40, 3, 90, 0, 15):
+        emulator.tell(f"delay {delay_ms}")
+        for _ in range(12):
+            exchange()
+    emulator.tell("delay 0")
+    t_end_ns = time.monotonic_ns() + 60_000_000_000
+    while not exchange():
+        assert time.monotonic_ns() < t_end_ns
+    fast.close()
 
 
 def test_unplugging_is_told_and_replugging_works(arm: FeetechArm, emulator: ServoBusProcess) -> None:
