@@ -17,11 +17,11 @@ import numpy as np
 
 from drivers import cia402_protocol as protocol
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
-from drivers.can_load import can_budget
+from drivers.can_load import can_budget, frame_bits_max
 from drivers.can_port import CanFrame, CanOpener
 from drivers.cia402_bus import Cia402Bus
 from drivers.cia402_enabling import Enabling, describe, state
-from drivers.cia402_protocol import CSP, DRIVING, Controlword, NmtState, PowerState, power_state
+from drivers.cia402_protocol import CSP, DRIVING, Controlword, NmtCommand, NmtState, PowerState, power_state
 from drivers.cia402_sdo import DriveObjects, PumpedNetwork
 from drivers.cia402_setup import (
     BEAT_MS,
@@ -43,6 +43,7 @@ RELEASE_PATIENCE_NS = 1_000_000_000  # a brake may have to close first
 BEATS_A_TIMEOUT = 4
 MISSED_BEATS = 2  # that a drive must be able to bear
 MS = 1_000_000
+TARGET_BYTES = 6
 
 
 class Cia402Arm:
@@ -55,6 +56,7 @@ class Cia402Arm:
         self._ids = [joint.node_id for joint in config.joints]
         self._counts_per_rad = config.vector("direction") * config.vector("counts_per_turn") / (2 * math.pi)
         self._home_counts = config.vector("home_counts")
+        self._target_ns = round(frame_bits_max(TARGET_BYTES) * 1e9 / config.baud_hz)
         self._budget_ns = round(BUDGET_RATIO * config.period_ns)
         self._bus: Cia402Bus | None = None
         self._objects: dict[int, DriveObjects] = {}
@@ -71,7 +73,6 @@ class Cia402Arm:
         bus = self._open_bus()
         try:
             network = PumpedNetwork(bus)
-            bus.on_frame = network.hear
             self._objects = {node_id: DriveObjects(network, node_id) for node_id in self._ids}
             find_drives(bus, self._objects)
             bus.is_beating = any(self._is_driving(drive) for drive in self._objects.values())
@@ -94,9 +95,12 @@ class Cia402Arm:
         bus = self._opened()
         bus.drain()
         lost = [i for i in self._ids if bus.drives[i].restarted or bus.drives[i].nmt_state != NmtState.OPERATIONAL]
+        stopped = [i for i in lost if bus.drives[i].nmt_state == NmtState.STOPPED]  # these do not hear questions
+        bus.send([protocol.nmt(NmtCommand.PRE_OPERATIONAL, node_id) for node_id in stopped])
         self._prepare(lost)
         for drive in self._objects.values():
             watch_us(bus, drive, self._config.motor_timeout_ms)
+        bus.forgive()
         bus.is_beating = True
         enabling = Enabling(bus, self._config.period_ns)
         enabling.reset_faults()
@@ -195,7 +199,7 @@ class Cia402Arm:
 
     def _cycle(self, targets: Sequence[CanFrame], budget_ns: int) -> JointState:
         bus = self._opened()
-        t_measured_ns = bus.now_ns()  # the SYNC goes out a little later, by the wire time of the targets
+        t_measured_ns = bus.now_ns() + len(targets) * self._target_ns  # at the SYNC, which comes after them
         silent = bus.cycle(targets, budget_ns)
         if silent:
             self._raise_silence(silent)
@@ -249,7 +253,7 @@ def bus_budget(config: Cia402Config) -> BusBudget:
     return can_budget(
         {
             8: n_drives,
-            6: n_drives,
+            TARGET_BYTES: n_drives,
             5: n_drives,
             4: math.ceil(n_drives / slow_every(config)),
             1: math.ceil(beats),

@@ -110,6 +110,11 @@ class Cia402Bus:
             self.send([protocol.sdo_question(node_id, FENCE_INDEX, subindex)])
         return silent
 
+    def forgive(self) -> None:
+        """Take all debts for settled: every drive has just answered by SDO what it was asked after the latest SYNC."""
+        for drive in self.drives.values():
+            drive.n_status_owed = drive.n_motion_owed = 0
+
     def _silent(self) -> list[int]:
         return [node_id for node_id, drive in self.drives.items() if not (drive.status and drive.motion)]
 

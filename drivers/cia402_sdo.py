@@ -28,7 +28,7 @@ DOWNLOAD, UPLOAD, ABORT, SPECIFIER = 0x20, 0x40, 0x80, 0xE0  # the first byte of
 
 
 class PumpedNetwork(Network):
-    """A network of `canopen` that sends and receives through our port, in our thread."""
+    """A network of `canopen` that sends and receives through our port, in our thread; `hear` gives it what was received."""
 
     def __init__(self, bus: Cia402Bus) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class PumpedSdoClient(SdoClient):
 
     def __init__(self, network: PumpedNetwork, node_id: int) -> None:
         super().__init__(protocol.SDO_QUESTION + node_id, protocol.SDO_ANSWER + node_id, ObjectDictionary())
-        self.network = network
+        self.network = self._pumped = network
         self._port = network.port
         self._heard: list[bytes] = []
         network.subscribe(self.tx_cobid, self.on_response)
@@ -60,7 +60,13 @@ class PumpedSdoClient(SdoClient):
 
     def request_response(self, sdo_request: bytes | bytearray) -> bytes:
         """Return the answer to a request; raises SdoAbortedError or SdoCommunicationError."""
-        request = bytes(sdo_request)
+        before, self._port.on_frame = self._port.on_frame, self._pumped.hear
+        try:
+            return self._transfer(bytes(sdo_request))
+        finally:
+            self._port.on_frame = before
+
+    def _transfer(self, request: bytes) -> bytes:
         begins = request[0] & SPECIFIER in {DOWNLOAD, UPLOAD}  # a transfer, so it names its object, and may be repeated
         for _ in range(ATTEMPTS if begins else 1):
             self._port.drain()

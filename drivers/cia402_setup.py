@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from drivers import cia402_protocol as protocol
 from drivers.cia402_bus import Cia402Bus
-from drivers.cia402_protocol import CSP, NmtCommand, NmtState
+from drivers.cia402_protocol import CSP, Emergency, NmtCommand, NmtState
 from drivers.cia402_sdo import DriveObjects
 from interfaces.arm_config import Cia402Config, Cia402Joint
 from interfaces.errors import BusTimeoutError, DeviceError
@@ -110,6 +110,8 @@ def prepare_drive(bus: Cia402Bus, drive: DriveObjects, joint: Cia402Joint, confi
     says = bus.drives[joint.node_id]
     says.restarted = False
     says.millivolts = drive.find(0x6079)
+    code = drive.find(0x603F, 0, "H")
+    says.emergency = Emergency(code, 0, b"") if code else None  # its EMCY frame was sent before we listened
 
 
 def start_drives(bus: Cia402Bus, node_ids: Sequence[int]) -> None:

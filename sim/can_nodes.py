@@ -9,12 +9,16 @@ from collections.abc import Callable
 
 from drivers.can_port import CanFrame
 from sim.can_bus import CanNode
+from sim.cia402_emulator import EmulatedDrive
 from sim.mit_motors import RigidMitMotors
+from sim.odrive_emulator import EmulatedAxis
 from sim.robstride_emulator import EmulatedRobstride
+from sim.servo_bus_process import RigidActuators
 from sim.yam_arm import damiao_motors, yam_nodes
 from sim.yam_links import MODELS
 
 ECHO_OFFSET = 0x400
+CIA402_COUNTS_PER_RAD = 100_000.0
 
 
 class EchoNode:
@@ -61,6 +65,16 @@ def _robstrides(count: int) -> list[CanNode]:
     return [EmulatedRobstride("RS02", 1 + i, i, motors) for i in range(count)]
 
 
+def _cia402_drives(count: int) -> list[CanNode]:
+    motors = RigidActuators(count)
+    return [EmulatedDrive(1 + i, i, motors, CIA402_COUNTS_PER_RAD) for i in range(count)]
+
+
+def _odrive_axes(count: int) -> list[CanNode]:
+    motors = RigidActuators(count)
+    return [EmulatedAxis(i, i, motors) for i in range(count)]
+
+
 def _yams(count: int) -> list[CanNode]:
     from sim.yam_motors import YamMotors  # MuJoCo is loaded where it is wanted
 
@@ -82,6 +96,8 @@ NODE_MAKERS: dict[str, Callable[[int], list[CanNode]]] = {
     "echo": _echoes,
     "damiao": _damiao,
     "robstride": _robstrides,
+    "cia402": _cia402_drives,
+    "odrive": _odrive_axes,
     "yam": _yams,
     "yam-rigid": _rigid_yams,
 }

@@ -272,6 +272,23 @@ def test_a_drive_that_is_no_longer_operational_is_said(held: Cia402Rig) -> None:
     held.wait(200_000_000)
     with pytest.raises(DeviceError, match=r"drive 7 \(joint_2\) on can0 is no longer operational \(NMT state 4\)"):
         exchange(held, POSE_RAD)
+    held.arm.hold()
+    exchange(held, POSE_RAD, 3)
+
+
+def test_a_fault_from_before_is_named_when_it_cannot_be_reset(rig: Cia402Rig) -> None:
+    rig.drives[0].supply_v = 70.0
+    rig.wait(10_000_000)
+    rig.arm.open()  # moves nothing, and so minds no fault
+    with pytest.raises(DeviceError, match=r"3210h \(DC link over-voltage\): fault reset had no effect"):
+        rig.arm.hold()
+
+
+def test_a_state_is_as_old_as_its_sync(held: Cia402Rig) -> None:
+    held.wait(held.config.period_ns)
+    t_ns = held.now_ns()
+    assert held.arm.exchange(POSE_RAD).t_measured_ns == t_ns + 4 * 115_000
+    assert held.arm.read().t_measured_ns < held.now_ns()
 
 
 def test_drives_stop_by_themselves_when_we_fall_silent(held: Cia402Rig) -> None:
