@@ -48,7 +48,8 @@ class DynamixelArm:
         self._home_ticks = np.zeros(len(self._ids))
         self._effort_ratio = np.zeros(len(self._ids))  # worth of one count, signed
         self._holding = False
-        self._cycles = 0
+        self._cycles = self._looks = 0
+        self._looks_due = 0  # at once, for a servo that was silent may have lost its power
         self._stopped: str | None = None  # which servo follows its goals no more
 
     def open(self) -> JointState:
@@ -99,6 +100,9 @@ class DynamixelArm:
         for servo_id, frame in zip(self._ids, self._frames, strict=True):
             bus.write(servo_id, registers.TORQUE_ENABLE, 1)
             check_kept(bus, servo_id, registers.TORQUE_ENABLE, 1)
+            bus.write(
+                servo_id, registers.GOAL_PWM, frame.goal_pwm
+            )  # nobody says that it outlasts torque being switched
             check_kept(bus, servo_id, registers.GOAL_PWM, frame.goal_pwm)
         for servo_id in self._ids:
             bus.write(servo_id, registers.BUS_WATCHDOG, self._watchdog_counts)
@@ -117,7 +121,11 @@ class DynamixelArm:
         if position_rad.shape != self._direction.shape or not np.isfinite(position_rad).all():
             raise RefusedError(f"{self._config.port}: targets {position_rad} are not {len(self._ids)} finite numbers")
         self._check_timeout()
-        state = self._state(self._opened().cycle(self._goals(position_rad), self._budget_ns))
+        try:
+            state = self._state(self._opened().cycle(self._goals(position_rad), self._budget_ns))
+        except BusTimeoutError:
+            self._looks_due = len(LOOKS) * len(self._ids)
+            raise
         self._look()
         if self._stopped is not None:
             raise DeviceError(self._stopped)
@@ -166,15 +174,17 @@ class DynamixelArm:
             )
 
     def _look(self) -> None:
-        """Ask one servo after the other, now and then, whether it still follows."""
+        """Ask one servo after the other, now and then, whether it still follows; after a silence in every cycle."""
         self._cycles += 1
-        if self._stopped is not None or self._cycles % LOOK_CYCLES:
+        if self._stopped is not None or (self._cycles % LOOK_CYCLES and not self._looks_due):
             return
+        self._looks += 1
+        self._looks_due = max(0, self._looks_due - 1)
+        i_servo, i_look = divmod(self._looks % (len(LOOKS) * len(self._ids)), len(LOOKS))
+        (register, bad, meaning), servo_id = LOOKS[i_look], self._ids[i_servo]
         bus = self._opened()
-        i_look, i_servo = divmod(self._cycles // LOOK_CYCLES % (len(LOOKS) * len(self._ids)), len(self._ids))
-        register, bad, meaning = LOOKS[i_look]
-        if bus.peek(self._ids[i_servo], register) == bad:
-            self._stopped = f"{bus.name(self._ids[i_servo])} {meaning}"
+        if bus.peek(servo_id, register) == bad:
+            self._stopped = f"{bus.name(servo_id)} {meaning}"
 
     def _opened(self) -> DynamixelBus:
         if self._bus is None:

@@ -211,6 +211,17 @@ def test_one_servo_that_stopped_alone_is_found(held: Bench) -> None:
         held.exchange_often(len(LOOKS) * 6 * LOOK_CYCLES)
 
 
+def test_after_a_silence_every_servo_is_looked_at_soon(held: Bench) -> None:
+    held.exchange_often(3)
+    held.bus.faults.silent_ids.add(5)
+    with pytest.raises(BusTimeoutError):
+        held.exchange()
+    held.servo(5).power_on()
+    held.bus.faults.silent_ids.clear()
+    with pytest.raises(DeviceError, match=r"servo 5 \(wrist_roll\) on dynamixel-bus hangs limp"):
+        held.exchange_often(len(LOOKS) * 6)
+
+
 def test_without_a_time_out_the_servos_wait_for_ever() -> None:
     bench = Bench(replace(CONFIG, motor_timeout_ms=0.0))
     bench.arm.open()

@@ -103,7 +103,7 @@ cycles = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(history=cycles, fast=st.booleans(), rate_hz=st.sampled_from([20.0, 100.0, 200.0]), echo=st.booleans())
 def test_any_pattern_of_delays_losses_and_silence(
     history: list[tuple[int, int, int]],
