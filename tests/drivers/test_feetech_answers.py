@@ -24,7 +24,9 @@ from sim.servo_emulator import EmulatedServo
 
 CONFIG = feetech_arm(load_robot(Path(__file__).parents[2] / "robots" / "simulated.toml").arm)
 MS = 1_000_000
-FORGOTTEN_NS = 1_200_000_000  # within which an arm whose answers are prompt again works again, however late they were
+FORGOTTEN_MS = (
+    500  # within which an arm whose answers are prompt again works again, where they were at most 200 ms late
+)
 
 
 class Bench:
@@ -59,9 +61,9 @@ class Bench:
         self.bus.faults.delay_ns = round(delay_ms * MS)
         return sum(self.cycle() is not None for _ in range(n_cycles))
 
-    def works_again(self) -> bool:
+    def works_again(self, within_ms: int = FORGOTTEN_MS) -> bool:
         """Whether, answers being prompt again, every cycle succeeds after a while."""
-        self.cycles(round(FORGOTTEN_NS / self.config.period_ns))
+        self.cycles(round(within_ms * MS / self.config.period_ns))
         return self.cycles(20) == 20
 
 
@@ -74,7 +76,7 @@ def test_a_constant_delay_gives_fresh_joints_or_none(delay_ms: int, rate_hz: flo
         assert n_good == 0
     if delay_ms * MS < 0.2 * bench.config.period_ns:
         assert n_good == 150
-    assert bench.works_again()
+    assert bench.works_again(FORGOTTEN_MS + delay_ms)
 
 
 def test_every_delay_to_200_ms_one_after_the_other() -> None:
@@ -99,7 +101,7 @@ accidents = st.fixed_dictionaries(
 phases = st.lists(st.tuples(st.integers(1, 12), delays_ms, accidents), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(phases, st.sampled_from([100.0, 200.0]))
 @example([(4, 150, {}), (16, 0, {}), (15, 150, {})], 100.0)
 @example([(1, 9, {}), (1, 0, {}), (1, 9, {"n_drop": 3}), (1, 4, {}), (3, 11, {"echo": True})], 100.0)
