@@ -24,7 +24,7 @@ CACHE = Path.home() / ".cache" / "forerun" / "uml"
 PROGRAMS = {"ip": "iproute2", "tc": "iproute2", "insmod": "kmod", "dpkg-deb": "dpkg"}
 MODULES = ("can", "can-raw", "can-dev", "vcan", "slcan", "sch_tbf")  # each after those that it needs
 TRIALS = ("vcan_port_trial.py", "slcan_kernel_trial.py", "vcan_conformance_trial.py")
-AGAIN = "tests.machines.again_after_a_stall"
+AGAIN = "tests.machines.again_when_late"
 TIMEOUT_S = 600.0
 NEVER_ENDED, NOT_HERE = 2, 3
 
