@@ -169,13 +169,15 @@ class RobstrideArm:
         """Return once no older feedback is underway; raises BusTimeoutError naming those who were asked about it in vain."""
         port = self._opened()
         self._receive(port.now_ns(), lambda: False)
-        asked: set[int] = set()
         patience_ns = round(PATIENCE_RATIO * (t_end_ns - port.now_ns()))
+        waited = not self._asked  # what was asked after the last orders may still be answered
         while not self._settled:
             if port.now_ns() >= t_end_ns:
-                raise BusTimeoutError(f"{self._names(asked)}: no answer in time")
-            asked.add(motor_id := next(self._turns))
-            self._ask(motor_id, Parameter.SUPPLY_V)
+                silent = {motor_id for motor_id, _ in self._asked.values()}
+                raise BusTimeoutError(f"{self._names(silent)}: no answer in time")
+            if waited:
+                self._ask(next(self._turns), Parameter.SUPPLY_V)
+            waited = True
             t_round_ns = port.now_ns() + 2 * self._frame_ns + patience_ns
             self._receive(min(t_end_ns, t_round_ns), lambda: self._settled)
             patience_ns *= 2

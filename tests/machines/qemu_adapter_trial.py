@@ -7,19 +7,17 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from drivers.feetech import FeetechArm
 from interfaces.arm_config import FeetechConfig
-from interfaces.errors import BusTimeoutError, DeviceLostError, ForerunError
+from interfaces.errors import DeviceLostError, ForerunError
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
 from tests.machines.qemu_inside import HostLine, error_of, wait_until
+from tests.machines.qemu_swing import open_and_hold, swing
 
 PORT = Path("/dev/ttyUSB0")
 LATENCY_TIMER = Path("/sys/bus/usb-serial/devices/ttyUSB0/latency_timer")  # so many ms bytes are kept back
 RATE_HZ = 10.0  # an emulated processor emulates the adapter, too
-N_EXCHANGES = 100
 LOST_WITHIN_S = 5.0
 ROBOT = Path(__file__).parents[2] / "robots" / "so101.toml"
 
@@ -32,18 +30,17 @@ def run(host: HostLine) -> None:
     LATENCY_TIMER.write_text("16\n", encoding="ascii")  # what real ones start with; the emulated one starts with 0
     before = LATENCY_TIMER.read_text(encoding="ascii").strip()
     arm = FeetechArm(arm_config())
-    arm.open()
+    held_rad = open_and_hold(arm)
     after = LATENCY_TIMER.read_text(encoding="ascii").strip()
     host.check("latency timer before and after our open", f"{before} ms, {after} ms", ok=(before, after) == ("16", "1"))
-    target_rad = hold_and_exchange(host, arm)
+    target_rad = swing(host, arm, held_rad, "six servos")
     unplug_in_the_middle(host, arm, target_rad)
     arm.close()
     refused_while_away(host)
     host.ask("plug")
     took_s = wait_until(PORT.exists, f"{PORT} is back")
     host.check("plugged in again", f"{PORT} is back after {took_s:.1f} s", ok=True)
-    arm.open()
-    hold_and_exchange(host, arm)
+    swing(host, arm, open_and_hold(arm), "six servos again")
     arm.release()
     arm.close()
 
@@ -53,30 +50,6 @@ def arm_config() -> FeetechConfig:
     arm = load_robot(ROBOT).arm
     assert isinstance(arm, FeetechConfig)
     return replace(arm, port=str(PORT), rate_hz=RATE_HZ)
-
-
-def hold_and_exchange(host: HostLine, arm: FeetechArm) -> JointVector:
-    """Hold, let the arm follow a slow swing, and report; return the last target."""
-    held = arm.hold().position_rad
-    took_ms: list[float] = []
-    n_silent = 0
-    target_rad = held
-    for i in range(N_EXCHANGES):
-        target_rad = held + 0.05 * np.sin(2 * np.pi * i / N_EXCHANGES)
-        t_start_ns = time.monotonic_ns()
-        try:
-            arm.exchange(target_rad)
-        except BusTimeoutError:
-            n_silent += 1
-        took_ms.append((time.monotonic_ns() - t_start_ns) * 1e-6)
-    error_rad = float(np.abs(arm.read().position_rad - target_rad).max())
-    host.check(
-        f"{N_EXCHANGES} exchanges with six servos",
-        f"p50 {np.percentile(took_ms, 50):.1f} ms, p99 {np.percentile(took_ms, 99):.1f} ms, {n_silent} without an answer in"
-        f" time, last target missed by {error_rad:.4f} rad",
-        ok=n_silent <= N_EXCHANGES // 2 and error_rad < 0.002,
-    )
-    return target_rad
 
 
 def unplug_in_the_middle(host: HostLine, arm: FeetechArm, target_rad: JointVector) -> None:
