@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import numpy as np
 import pyrealsense2 as rs
@@ -11,7 +10,7 @@ import pyrealsense2 as rs
 from drivers.clock_mapping import ClockMapping
 from drivers.realsense_depth import frozen_copy, millimetres
 from drivers.realsense_facts import RealSenseFacts, exposure_of, read_facts
-from drivers.realsense_stamp import arrival_ns, stamp_of
+from drivers.realsense_stamp import arrival_ns, epoch_from_monotonic_ns, stamp_of
 from drivers.realsense_stream import RealSenseStream
 from drivers.realsense_troubles import metadata_warning
 from drivers.realsense_warm_up import Exposure
@@ -84,17 +83,17 @@ class RealSenseFrames:
 
     def _captured_ns(self, colour: rs.video_frame, t_read_ns: int, t_drained_ns: int) -> int:
         # Read at each frame: the host's epoch clock may be set while we run. Nothing else here uses it.
-        epoch_from_monotonic_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
+        epoch_ns = epoch_from_monotonic_ns()
         t_arrival_ns = t_read_ns
         if not self._replayed:
             t_arrival_ns = arrival_ns(
                 colour,
                 t_read_ns=t_read_ns,
                 t_drained_ns=t_drained_ns,
-                epoch_from_monotonic_ns=epoch_from_monotonic_ns,
+                epoch_ns=epoch_ns,
             )
         self.domain = colour.get_frame_timestamp_domain().name
-        return self.clock.capture_ns(stamp_of(colour, replayed=self._replayed), t_arrival_ns, epoch_from_monotonic_ns)
+        return self.clock.capture_ns(stamp_of(colour, replayed=self._replayed), t_arrival_ns, epoch_ns)
 
     def _look(self, stream: RealSenseStream, colour: rs.video_frame, depth: rs.depth_frame | None) -> None:
         self.exposure = exposure_of(colour)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Literal
 
 import pyrealsense2 as rs
@@ -9,6 +10,8 @@ import pyrealsense2 as rs
 from drivers.clock_mapping import Stamp
 from drivers.realsense_facts import metadata
 
+_PROMPT_NS = 20_000  # between two readings of clocks, when nothing came in between
+_ATTEMPTS = 5
 _READOUT_MAX_MS = 200.0  # longer than any exposure: the two metadata do not belong together
 _CLOCKS: dict[rs.timestamp_domain, Literal["global", "system", "hardware"]] = {
     rs.timestamp_domain.global_time: "global",
@@ -29,14 +32,31 @@ def stamp_of(frame: rs.frame, *, replayed: bool) -> Stamp:
     )
 
 
-def arrival_ns(frame: rs.frame, *, t_read_ns: int, t_drained_ns: int, epoch_from_monotonic_ns: int) -> int:
+def epoch_from_monotonic_ns() -> int:
+    """Return what the host's epoch clock now shows more than its monotonic clock.
+
+    The two are read one after the other: on a busy machine this thread may stand still in between, so the quickest of a few counts.
+    """
+    quickest_ns, offset_ns = _PROMPT_NS, 0
+    for attempt in range(_ATTEMPTS):
+        t_before_ns = time.monotonic_ns()
+        t_epoch_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        took_ns = time.monotonic_ns() - t_before_ns
+        if attempt == 0 or took_ns < quickest_ns:
+            quickest_ns, offset_ns = took_ns, t_epoch_ns - t_before_ns - took_ns // 2
+        if quickest_ns < _PROMPT_NS:
+            break
+    return offset_ns
+
+
+def arrival_ns(frame: rs.frame, *, t_read_ns: int, t_drained_ns: int, epoch_ns: int) -> int:
     """Return when a frame came into this machine: one that waited for its reader is older than the reading says.
 
-    It came after `t_drained_ns`, when librealsense was last seen to hold none.
+    It came after `t_drained_ns`, when librealsense was last seen to hold none; `epoch_ns` is what the host's epoch clock shows more.
     """
     t_epoch_ms = metadata(frame, rs.frame_metadata_value.time_of_arrival)
     if t_epoch_ms is None:
         return t_read_ns
     # Whole milliseconds: take their middle.
-    t_arrival_ns = t_epoch_ms * 1_000_000 + 500_000 - epoch_from_monotonic_ns
+    t_arrival_ns = t_epoch_ms * 1_000_000 + 500_000 - epoch_ns
     return min(max(t_arrival_ns, t_drained_ns + 1), t_read_ns)

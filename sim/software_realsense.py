@@ -20,6 +20,7 @@ from drivers.realsense import RealSenseCamera
 from drivers.realsense_models import MODELS, STEREO_MODULE, RealSenseModel
 from drivers.realsense_recovery import Patience
 from drivers.realsense_source import InjectedDevice
+from drivers.realsense_stamp import epoch_from_monotonic_ns
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, ForerunError
 from interfaces.messages import DepthMm, Frame, Rgb
@@ -65,6 +66,9 @@ class SoftwareRealSense:
         self._config = config
         self._clock = clock
         self._t_start_ns = time.monotonic_ns()
+        self._t_push_ns = self._epoch_ns = (
+            0  # of the last push: the instant, and what the host's epoch clock showed more
+        )
         self.device = rs.software_device()
         for info, value in _info(self._model).items():
             self.device.register_info(info, value)
@@ -104,12 +108,17 @@ class SoftwareRealSense:
             raise DeviceError(
                 f"camera {self._config.name}: got pictures {rgb.shape} and {depth_mm.shape}; expected {rgb_shape} and {depth_shape}"
             )
-        # Colour last, since after a gap the syncer makes a pair of the first half and an old second one: the driver knows an old
-        # picture by its number, and waits for the new one.
-        self._inject(self._depth_sensor, self._frame(self._depth, depth_mm, t_capture_ns, number), t_capture_ns)
         if self._picture is None or not self.hangs:
             self._picture = rgb if self._noise is None else self._noise.on(rgb)
-        self._inject(self._colour_sensor, self._frame(self._colour, self._picture, t_capture_ns, number), t_capture_ns)
+        # Both stamps by one reading of the clocks: the syncer pairs what is stamped alike.
+        self._t_push_ns, self._epoch_ns = time.monotonic_ns(), epoch_from_monotonic_ns()
+        depth = self._frame(self._depth, depth_mm, t_capture_ns, number)
+        colour = self._frame(self._colour, self._picture, t_capture_ns, number)
+        self._tell(t_capture_ns)
+        # Colour last, since after a gap the syncer makes a pair of the first half and an old second one: the driver knows an old
+        # picture by its number, and waits for the new one.
+        self._depth_sensor.on_video_frame(depth)
+        self._colour_sensor.on_video_frame(colour)
 
     def _stream(
         self, kind: rs.stream, pixels: rs.format, bytes_per_pixel: int, size_px: tuple[int, int]
@@ -136,26 +145,30 @@ class SoftwareRealSense:
         frame.depth_units = self._model.depth_unit_m
         if self._clock == "global":
             frame.domain = rs.timestamp_domain.global_time
-            frame.timestamp = (t_capture_ns + READOUT_US * 1000 + _epoch_from_monotonic_ns()) / 1e6
+            frame.timestamp = (t_capture_ns + READOUT_US * 1000 + self._epoch_ns) / 1e6
         elif self._clock == "system":
             frame.domain = rs.timestamp_domain.system_time
-            frame.timestamp = (time.monotonic_ns() + _epoch_from_monotonic_ns()) / 1e6
+            frame.timestamp = (self._t_push_ns + self._epoch_ns) / 1e6
         else:
             frame.domain = rs.timestamp_domain.hardware_clock
             frame.timestamp = self._counter_us(t_capture_ns, READOUT_US) / 1e3
         return frame
 
-    def _inject(self, sensor: rs.software_sensor, frame: rs.software_video_frame, t_capture_ns: int) -> None:
-        # Without the rate librealsense guesses 0.01 Hz, and pairs each depth with the colour before it.
-        sensor.set_metadata(rs.frame_metadata_value.actual_fps, self._config.rate_hz * 1000)
-        sensor.set_metadata(rs.frame_metadata_value.frame_timestamp, self._counter_us(t_capture_ns, READOUT_US))
-        sensor.set_metadata(rs.frame_metadata_value.sensor_timestamp, self._counter_us(t_capture_ns, 0))
+    def _tell(self, t_capture_ns: int) -> None:
+        """Set the metadata of the frames that come next."""
+        told = {
+            # Without the rate librealsense guesses 0.01 Hz, and pairs each depth with the colour before it.
+            rs.frame_metadata_value.actual_fps: self._config.rate_hz * 1000,
+            rs.frame_metadata_value.frame_timestamp: self._counter_us(t_capture_ns, READOUT_US),
+            rs.frame_metadata_value.sensor_timestamp: self._counter_us(t_capture_ns, 0),
+            rs.frame_metadata_value.time_of_arrival: (self._t_push_ns + self._epoch_ns) // 1_000_000,
+        }
         if self.exposure is not None:
-            sensor.set_metadata(rs.frame_metadata_value.actual_exposure, self.exposure[0])
-            sensor.set_metadata(rs.frame_metadata_value.gain_level, self.exposure[1])
-        t_arrival_ns = time.monotonic_ns() + _epoch_from_monotonic_ns()
-        sensor.set_metadata(rs.frame_metadata_value.time_of_arrival, t_arrival_ns // 1_000_000)
-        sensor.on_video_frame(frame)
+            told[rs.frame_metadata_value.actual_exposure] = self.exposure[0]
+            told[rs.frame_metadata_value.gain_level] = self.exposure[1]
+        for value, number in told.items():
+            self._depth_sensor.set_metadata(value, number)
+            self._colour_sensor.set_metadata(value, number)
 
     def _counter_us(self, t_capture_ns: int, after_us: int) -> int:
         return (COUNTER_START_US + (t_capture_ns - self._t_start_ns) // 1000 + after_us) % 2**32
@@ -239,7 +252,3 @@ def _info(model: RealSenseModel) -> dict[rs.camera_info, str]:
         rs.camera_info.physical_port: "software",
         rs.camera_info.usb_type_descriptor: "3.2",
     }
-
-
-def _epoch_from_monotonic_ns() -> int:
-    return time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
