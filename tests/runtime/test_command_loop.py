@@ -171,12 +171,10 @@ def test_a_person_stops_it_and_only_a_person_lets_it_go_on(trial: LoopTrial) -> 
     assert (stopped.done, stopped.state, stopped.text) == (True, CommandState.ESTOP, "the cat")
     assert (cleared.done, cleared.state) == (True, CommandState.READY)
     assert (refused.done, refused.text) == (False, "there is nothing to clear: FOLLOWING")
-    order = [state for k, state in enumerate(trial.states) if k == 0 or state is not trial.states[k - 1]]
-    assert [state for state in order if state is not CommandState.READY] == [
-        CommandState.FOLLOWING,
-        CommandState.ESTOP,
-        CommandState.FOLLOWING,
-    ]
+    # On a busy machine it may hold for a moment instead of following.
+    states = [state for state in trial.states if state not in {CommandState.READY, CommandState.HOLDING}]
+    order = [state for k, state in enumerate(states) if k == 0 or state is not states[k - 1]]
+    assert order == [CommandState.FOLLOWING, CommandState.ESTOP, CommandState.FOLLOWING]
     assert trial.states.count(CommandState.ESTOP) > 250  # although chunks went on
 
 

@@ -1,0 +1,18 @@
+"""Tests against the clock of a machine that has other things to do get a second chance, and a third."""
+
+from pathlib import Path
+
+import pytest
+
+# Real processes, ptys and threads: a machine that stops them for 100 ms makes an arm hold where it would follow. What fails
+# is run again, at most twice, and is named as RERUN at the end; what is broken fails three times. `--reruns 0` looks once.
+ON_THE_CLOCK = {"bench", "drivers", "faults", "forerun", "runtime", "sim"}
+RERUNS = 2
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of these rooms."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in ON_THE_CLOCK:
+            item.add_marker(pytest.mark.flaky(reruns=RERUNS))
