@@ -53,7 +53,7 @@ class FeetechBus:
         self._questions = questions or OpenQuestions()
         self._parser = PacketParser(self._questions.lengths)
         self._echo = False
-        self._heard = bytearray()  # since the last question
+        self._heard = bytearray()  # since this exchange began
 
     def close(self) -> None:
         """Close the port."""
@@ -192,18 +192,19 @@ class FeetechBus:
 
     def _drain(self) -> None:
         """Take what arrived meanwhile: it may end older questions, and answers none to come."""
-        for _ in range(DRAIN_READS):
-            if not self._questions.lengths:
-                break
+        n_reads = 0
+        while self._questions.lengths and n_reads < DRAIN_READS:
             data = self._port.read(1024, self._port.now_ns())
             if not data:
-                return
+                break
             self._take(data)
-        self._port.discard()
-        self._parser.reset()
+            n_reads += 1
+        else:
+            self._port.discard()
+            self._parser.reset()
+        self._heard.clear()
 
     def _send(self, request: bytes, length: int | None = None) -> None:
-        self._heard.clear()
         if length is not None:
             self._questions.ask(length, self._port.now_ns())
         if request:

@@ -394,3 +394,14 @@ def test_an_adapter_that_echoes_is_tolerated(bench: Bench) -> None:
     assert bench.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK / 2)
     bench.arm.hold()
     assert bench.exchange(-POSE_RAD).position_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
+def test_an_echo_is_counted_on_after_a_loss_too(bench: Bench) -> None:
+    bench.bus.faults.echo = True
+    bench.arm.open()
+    bench.arm.hold()
+    for _ in range(3):
+        bench.bus.faults.n_drop = 2
+        bench.exchange(POSE_RAD)
+        bench.exchange(-POSE_RAD)  # not a moment longer than without an echo
+        assert bench.port.now_ns() - bench.t_now_ns == (26 + 14 + 6 * 14) * 10_000 + 6 * 10_000
