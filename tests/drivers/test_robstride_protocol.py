@@ -57,8 +57,8 @@ def test_control_frames_are_those_of_the_makers_package(model: str, motor_id: in
     assert (theirs.arbitration_id >> 24, theirs.arbitration_id & 0xFF) == (ours.can_id >> 24, ours.can_id & 0xFF)
     words = [(theirs.arbitration_id >> 8 & 0xFFFF, ours.can_id >> 8 & 0xFFFF)]
     words += [tuple(int.from_bytes(data[i : i + 2], "big") for data in (theirs.data, ours.data)) for i in (0, 2, 4, 6)]
-    # They cut down where we round, and divide the range into one step less.
-    assert all(abs(one - other) <= 1 for one, other in words), words
+    # They cut down where we round, and divide the range into one step less: two steps apart at the most.
+    assert all(0 <= our - their <= 2 for their, our in words), words
 
 
 @pytest.mark.parametrize(
