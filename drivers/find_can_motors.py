@@ -1,8 +1,10 @@
 """Motors on a CAN bus: who is heard, and who answers a question about itself. No motor is enabled, told anything, or written to.
 
-First only listened: ODrive axes and CANopen drives send heartbeats. Then Damiao motors are asked for their registers, at 7FF, which
-nobody else listens to. CANopen nodes are asked for their identity last, and only where no ODrive was heard and no Damiao
-answered: the ids of those questions, 601 to 67F, are orders to the ODrive axes 48 to 51, 602 an emergency stop among them.
+First only listened: ODrive axes and CANopen drives send heartbeats. Where anything else is heard, somebody drives these motors:
+then nobody is asked, since an answer meant for us could be taken for a motor's feedback. Otherwise Damiao motors are asked for
+their registers, at 7FF, which nobody else listens to, and RobStride motors for their supply, with ids of 29 bits. CANopen nodes
+are asked for their identity last, and only where no ODrive was heard and nobody answered: the ids of those questions, 601 to
+67F, are orders to the ODrive axes 48 to 51, 602 an emergency stop among them.
 
 CANopen: CiA 301, 7.2.4 (SDO), 7.2.8 (heartbeat), objects 1000 and 1018; the low half of object 1000 is the profile, 402 for drives.
 """
@@ -16,22 +18,38 @@ from typing import Literal, TypeVar
 
 from drivers import damiao_protocol as damiao
 from drivers import odrive_protocol as odrive
+from drivers import robstride_protocol as robstride
 from drivers.can_port import CanFrame, CanPort
 from interfaces.errors import BusTimeoutError, ProtocolError
 
 LISTEN_NS = 1_200_000_000  # heartbeats of drives come every second at the slowest that is usual
 ANSWER_NS = 20_000_000
 DAMIAO_IDS = range(1, 17)
+ROBSTRIDE_IDS = range(1, 128)  # the factory's is 127
+ROBSTRIDE_HOST = 0xFE  # not the driver's
 CANOPEN_NODES = range(1, 128)
 HEARTBEAT_ID, ANSWER_ID, QUESTION_ID = 0x700, 0x580, 0x600
 CANOPEN_STATES = {0x00: "boots", 0x04: "stopped", 0x05: "operational", 0x7F: "pre-operational"}
 DRIVE_PROFILE = 402
+# What an ODrive may be set to tell by itself; 0x0A are the encoder counts of older firmware.
+TOLD_BY_AXES = frozenset(
+    {
+        odrive.Command.HEARTBEAT,
+        odrive.Command.ERROR,
+        odrive.Command.ESTIMATES,
+        0x0A,
+        odrive.Command.IQ,
+        odrive.Command.TEMPERATURE,
+        odrive.Command.BUS,
+        odrive.Command.TORQUES,
+    }
+)
 _UPLOAD = 0x40
 _EXPEDITED = 0x43  # answer with 4 bytes in it
 _SDO = struct.Struct("<BHBI")
 
 T = TypeVar("T")
-CanFamily = Literal["odrive", "damiao", "cia402"]
+CanFamily = Literal["odrive", "damiao", "robstride", "cia402"]
 Progress = Callable[[str, float], None]
 
 
@@ -58,17 +76,37 @@ class BusSweep:
     n_frames: int = 0  # heard while nobody was asked
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What came while nobody was asked."""
+
+    axes: dict[int, str] = field(default_factory=dict[int, str])  # ODrive's, with their states
+    nodes: dict[int, str] = field(default_factory=dict[int, str])  # CANopen's, with their states
+    n_orders: int = 0  # frames that no motor sends by itself
+
+
 def sweep_bus(port: CanPort, say: Progress, into: BusSweep | None = None) -> BusSweep:
     """Return the motors on an open bus; raises DeviceError where the bus is lost meanwhile."""
     sweep = into or BusSweep()
     say("listening for heartbeats", 0.0)
-    nodes = _listen(port, sweep)
+    heard = _listen(port, sweep)
+    if heard.n_orders:
+        sweep.notes.append(
+            f"in use: {heard.n_orders} frames that motors do not send by themselves; our questions could be taken for"
+            " answers by whoever drives them: end that, and look again"
+        )
+        return sweep
+    sweep.motors += [
+        FoundMotor(family="odrive", motor_id=axis, model="ODrive axis", state=state)
+        for axis, state in sorted(heard.axes.items())
+    ]
     try:
         _ask_damiao(port, sweep, say)
+        _ask_robstride(port, sweep, say)
         if not sweep.motors:
-            _ask_canopen(port, sweep, nodes, say)
-        elif nodes:
-            sweep.motors += [_drive(port, node, state) for node, state in sorted(nodes.items())]
+            _ask_canopen(port, sweep, heard.nodes, say)
+        elif heard.nodes:
+            sweep.motors += [_drive(port, node, state) for node, state in sorted(heard.nodes.items())]
         else:
             families = ", ".join(sorted({motor.family for motor in sweep.motors}))
             sweep.notes.append(
@@ -80,26 +118,29 @@ def sweep_bus(port: CanPort, say: Progress, into: BusSweep | None = None) -> Bus
     return sweep
 
 
-def _listen(port: CanPort, sweep: BusSweep) -> dict[int, str]:
-    """Add the ODrive axes that are heard; return the CANopen nodes that are, with their states."""
-    axes: dict[int, str] = {}
-    nodes: dict[int, str] = {}
+def _listen(port: CanPort, sweep: BusSweep) -> _Heard:
+    heard = _Heard()
     t_end_ns = port.now_ns() + LISTEN_NS
     while (frame := port.receive(t_end_ns)) is not None:
         sweep.n_frames += 1
-        if frame.extended or frame.remote:
-            continue
-        node = frame.can_id - HEARTBEAT_ID
-        if node in CANOPEN_NODES and len(frame.data) == 1:
-            nodes[node] = CANOPEN_STATES.get(frame.data[0] & 0x7F, f"state {frame.data[0]:#04x}")
-        axis, command = odrive.split_id(frame.can_id)
-        if command == odrive.Command.HEARTBEAT and len(frame.data) == 8 and axis <= odrive.NODE_MAX:
-            axes[axis] = _axis_state(frame.data)
-    sweep.motors += [
-        FoundMotor(family="odrive", motor_id=axis, model="ODrive axis", state=state)
-        for axis, state in sorted(axes.items())
-    ]
-    return nodes
+        heard.n_orders += not _is_told_unasked(frame, heard)
+    return heard
+
+
+def _is_told_unasked(frame: CanFrame, heard: _Heard) -> bool:
+    """Return whether a motor may have sent the frame by itself, and remember which did."""
+    if frame.extended or frame.remote:
+        return False
+    node = frame.can_id - HEARTBEAT_ID
+    if node in CANOPEN_NODES and len(frame.data) == 1:
+        heard.nodes[node] = CANOPEN_STATES.get(frame.data[0] & 0x7F, f"state {frame.data[0]:#04x}")
+        return True
+    axis, command = odrive.split_id(frame.can_id)
+    if axis > odrive.NODE_MAX or len(frame.data) != 8:
+        return False
+    if command == odrive.Command.HEARTBEAT:
+        heard.axes[axis] = _axis_state(frame.data)
+    return command in TOLD_BY_AXES
 
 
 def _axis_state(data: bytes) -> str:
@@ -111,7 +152,7 @@ def _axis_state(data: bytes) -> str:
 
 def _ask_damiao(port: CanPort, sweep: BusSweep, say: Progress) -> None:
     for motor_id in DAMIAO_IDS:
-        say(f"Damiao motor {motor_id}?", 0.1 + 0.3 * motor_id / len(DAMIAO_IDS))
+        say(f"Damiao motor {motor_id}?", 0.1 + 0.1 * motor_id / len(DAMIAO_IDS))
         told = _damiao_register(port, motor_id, damiao.Register.SOFTWARE_VERSION)
         if told is not None:
             sweep.motors.append(_damiao_motor(port, motor_id, *told))
@@ -175,9 +216,34 @@ def _damiao_feedback(port: CanPort, motor_id: int, feedback_id: int, span: damia
     return _ask(port, damiao.refresh(motor_id), answers)
 
 
+def _ask_robstride(port: CanPort, sweep: BusSweep, say: Progress) -> None:
+    for motor_id in ROBSTRIDE_IDS:
+        say(f"RobStride motor {motor_id}?", 0.2 + 0.3 * motor_id / len(ROBSTRIDE_IDS))
+        question = robstride.make_frame(
+            robstride.Kind.READ, ROBSTRIDE_HOST, motor_id, robstride.parameter_data(robstride.Parameter.SUPPLY_V)
+        )
+        supply_v = _ask(port, question, _supply_answer(motor_id))
+        if supply_v is not None:
+            sweep.motors.append(
+                FoundMotor(family="robstride", motor_id=motor_id, model="RobStride", state=f"supply {supply_v:.1f} V")
+            )
+
+
+def _supply_answer(motor_id: int) -> Callable[[CanFrame], float | None]:
+    expected = (robstride.Kind.READ, motor_id, ROBSTRIDE_HOST)
+
+    def answers(frame: CanFrame) -> float | None:
+        if robstride.split_id(frame.can_id) != expected or len(frame.data) != robstride.FRAME_BYTES:
+            return None
+        index, value = robstride.parse_parameter(frame)
+        return value if index == robstride.Parameter.SUPPLY_V else None
+
+    return answers
+
+
 def _ask_canopen(port: CanPort, sweep: BusSweep, heard: dict[int, str], say: Progress) -> None:
     for node in CANOPEN_NODES:
-        say(f"CANopen node {node}?", 0.4 + 0.6 * node / len(CANOPEN_NODES))
+        say(f"CANopen node {node}?", 0.5 + 0.5 * node / len(CANOPEN_NODES))
         kind = _upload(port, node, 0x1000, 0)
         if kind is not None or node in heard:
             sweep.motors.append(_drive(port, node, heard.get(node, ""), kind))
@@ -221,6 +287,6 @@ def _ask(port: CanPort, question: CanFrame, answers: Callable[[CanFrame], T | No
     port.send([question])
     t_end_ns = port.now_ns() + ANSWER_NS
     while (frame := port.receive(t_end_ns)) is not None:
-        if not frame.extended and not frame.remote and (told := answers(frame)) is not None:
+        if frame.extended == question.extended and not frame.remote and (told := answers(frame)) is not None:
             return told
     return None

@@ -9,13 +9,16 @@ from typing import ClassVar
 import pytest
 
 from drivers import damiao_protocol as damiao
+from drivers import robstride_protocol as robstride
 from drivers.can_port import CanFrame
 from drivers.find_can_motors import BusSweep, FoundMotor, sweep_bus
 from sim.can_bus import CanBus, CanNode
+from sim.can_nodes import make_nodes
 from sim.damiao_emulator import EmulatedDamiao
 from sim.lockstep_can import LockstepCan
 from sim.mit_motors import RigidMitMotors
 from sim.odrive_emulator import EmulatedAxis
+from sim.robstride_emulator import EmulatedRobstride
 from sim.servo_bus_process import RigidActuators
 
 
@@ -89,7 +92,10 @@ def test_damiao_motors_are_found_and_left_alone() -> None:
     assert {m.state for m in found} == {"disabled"}
     assert found[0].firmware == "5016"
     # Nothing but reads of registers and questions for the state, and never at a motor's own id.
-    assert {(frame.can_id, frame.data[2]) for frame in port.sent} == {(0x7FF, damiao.READ), (0x7FF, damiao.REFRESH)}
+    assert {(frame.can_id, frame.data[2]) for frame in port.sent if not frame.extended} == {
+        (0x7FF, damiao.READ),
+        (0x7FF, damiao.REFRESH),
+    }
     assert {node.state for node in nodes} == {damiao.MotorState.DISABLED}
 
 
@@ -108,7 +114,7 @@ def test_odrive_axes_are_heard_and_not_asked() -> None:
     assert [(m.family, m.motor_id, m.state) for m in told.motors] == [("odrive", 3, "idle"), ("odrive", 50, "idle")]
     assert told.n_frames > 10
     # 0x642 would be an emergency stop of axis 50.
-    assert {frame.can_id for frame in port.sent} == {0x7FF}
+    assert {frame.can_id for frame in port.sent if not frame.extended} == {0x7FF}
     assert "CANopen nodes were not asked" in told.notes[0]
 
 
@@ -133,7 +139,70 @@ def test_canopen_drives_tell_who_they_are() -> None:
 def test_a_canopen_node_beside_others_is_heard_and_not_asked() -> None:
     port = Port([EmulatedDamiao("DM4310", 1, 0x11, 0, RigidMitMotors(1)), CanOpenNode(9, heartbeats=True)])
     assert [(m.family, m.motor_id) for m in sweep(port).motors] == [("damiao", 1), ("cia402", 9)]
-    assert {frame.can_id for frame in port.sent} == {0x7FF}
+    assert {frame.can_id for frame in port.sent if not frame.extended} == {0x7FF}
+
+
+def test_robstride_motors_are_asked_for_their_supply_and_nothing_else() -> None:
+    motors = RigidMitMotors(2)
+    port = Port([EmulatedRobstride("RS02", motor_id, index, motors) for index, motor_id in enumerate((3, 127))])
+    found = sweep(port).motors
+    assert [(m.family, m.motor_id, m.state) for m in found] == [
+        ("robstride", 3, "supply 48.0 V"),
+        ("robstride", 127, "supply 48.0 V"),
+    ]
+    kinds = {robstride.split_id(frame.can_id)[0] for frame in port.sent if frame.extended}
+    assert kinds == {robstride.Kind.READ}
+    assert motors.driven == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "found"),
+    [
+        ("cia402:3", [("cia402", 1), ("cia402", 2), ("cia402", 3)]),
+        ("odrive:2", [("odrive", 0), ("odrive", 1)]),
+        ("yam-rigid", [("damiao", motor_id) for motor_id in range(1, 8)]),
+        ("echo:1", []),
+    ],
+)
+def test_every_emulated_bus_is_found(nodes: str, found: list[tuple[str, int]]) -> None:
+    assert [(m.family, m.motor_id) for m in sweep(Port(make_nodes(nodes))).motors] == found
+
+
+class Robot:
+    """Another computer's driver, which commands a Damiao motor 250 times a second."""
+
+    def __init__(self) -> None:
+        self._t_due_ns = 0
+
+    def hear(self, frame: CanFrame, t_now_ns: int) -> list[CanFrame]:
+        del frame, t_now_ns
+        return []
+
+    def advance(self, t_now_ns: int) -> list[CanFrame]:
+        if t_now_ns < self._t_due_ns:
+            return []
+        self._t_due_ns = t_now_ns + 4_000_000
+        span = damiao.RANGES["DM4310"]
+        return [damiao.mit_command(motor_id, damiao.MitCommand(0, 0, 10, 1, 0), span) for motor_id in (1, 2)]
+
+    def power_on(self) -> None:
+        """Nothing is kept."""
+
+
+def test_on_a_bus_that_somebody_drives_nobody_is_asked() -> None:
+    """The ids of Damiao motors look like orders and heartbeats of ODrive's axis 0."""
+    motors = RigidMitMotors(2)
+    port = Port([*(EmulatedDamiao("DM4310", 1 + i, 0x11 + i, i, motors) for i in range(2)), Robot()])
+    told = sweep(port)
+    assert port.sent == []
+    assert told.motors == []
+    assert "in use" in told.notes[0]
+
+
+def test_axes_that_also_tell_their_positions_are_heard() -> None:
+    axis = EmulatedAxis(7, 0, RigidActuators(1))
+    axis.estimates_period_ns = 10_000_000
+    assert [(m.family, m.motor_id) for m in sweep(Port([axis])).motors] == [("odrive", 7)]
 
 
 def test_a_bus_that_nobody_acknowledges_is_said() -> None:
