@@ -1,11 +1,12 @@
 """Questions and answers among Damiao motors on one CAN bus: every exchange has a deadline, and no late answer is taken for a new one.
 
 The feedback of a motor does not say what it answers. As long as every motor has answered exactly as often as it was asked,
-nothing is underway. After a cycle in which one did not, a question that cannot be confused goes in front of the next: one register of
-one motor, another register each time. Adapters and the operating system keep frames in order, and a motor answers within
-a millisecond, so behind that answer comes nothing older; what comes before it is not believed. A cycle costs two frames more
-while this lasts, and may fail where the answer in front is the one that is lost. The same register is asked again
-after len(READABLE_REGISTERS) cycles: answers later than so many periods, 180 ms at 250 Hz, could still be confused.
+nothing is underway: answers are counted, also those that come after their cycle. Where one is missing still when the next begins, a
+question that cannot be confused goes in front: one register of one motor, another register each time. Adapters and the
+operating system keep frames in order, and a motor answers within a millisecond, so behind that answer comes nothing older;
+what comes before it is not believed. Such a cycle costs two frames more, and may fail where the answer in front is the one
+that is lost. The same register is asked again after len(READABLE_REGISTERS) cycles: answers later than so many periods,
+180 ms at 250 Hz, could still be confused.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ class DamiaoBus:
         self._exchange_ns = round(2 * frame_bits_max(protocol.FRAME_BYTES) * 1e9 / bitrate_hz)
         self._fences = cycle(READABLE_REGISTERS)
         self._fence: tuple[int, int] | None = None  # (motor, register) whose answer has to come first
+        self._behind_fence = [0] * len(self._motors)  # questions that went out after it
         self._heard = set(range(len(self._motors)))  # in the cycle before
-        self._owing = True  # answers may be underway to whoever had the port before
+        self._owed = [0] * len(self._motors)  # answers underway, or lost
+        self._unknown = True  # answers may be underway to whoever had the port before
         self.n_foreign = 0  # frames that belonged to no motor of ours, or to no question
 
     def now_ns(self) -> int:
@@ -87,7 +90,7 @@ class DamiaoBus:
 
     def tell(self, frames: Sequence[CanFrame]) -> None:
         """Send orders whose answers nobody waits for."""
-        self._owing = True
+        self._unknown = True
         self._port.send(frames)
 
     def refresh(self) -> list[CanFrame]:
@@ -107,20 +110,18 @@ class DamiaoBus:
 
     def ask(self, questions: Sequence[CanFrame], budget_ns: int) -> tuple[list[Feedback | None], int]:
         """Do the same, but return None for those who stay silent."""
-        self._port.discard()
         t_start_ns = self._port.now_ns()
         t_end_ns = t_start_ns + budget_ns
+        self._drain(t_start_ns)
         found: list[Feedback | None] = [None] * len(self._motors)
-        behind = self._raise_fence() if self._owing else []
-        self._owing = True
+        behind = self._raise_fence() if self._unknown or any(self._owed) else []
+        self._count(range(len(self._motors)))
         self._port.send([*behind, *questions])
         self._heard.clear()
         latency_ns = max(LATENCY_NS, budget_ns // 8)  # a slow bus is not made faster by more questions
         t_first_ns = self._collect(found, t_end_ns, latency_ns)
-        in_one_go = all(found)
-        if not in_one_go:
+        if not all(found):
             self._ask_again(found, t_end_ns, latency_ns)
-        self._owing = not in_one_go
         return found, (t_first_ns + self._port.now_ns()) // 2
 
     def _ask_again(self, found: list[Feedback | None], t_end_ns: int, latency_ns: int) -> None:
@@ -132,16 +133,37 @@ class DamiaoBus:
                 self._collect(found, t_end_ns, t_end_ns - t_now_ns)
                 return
             behind = self._raise_fence() if self._fence is not None else []
+            self._count(missing)
             self._port.send([*behind, *(protocol.refresh(self._motors[i].motor_id) for i in missing)])
             latency_ns *= 2
             self._collect(found, t_end_ns, latency_ns)
+
+    def _drain(self, t_now_ns: int) -> None:
+        """Take in what came after its cycle, for the count alone."""
+        late: list[Feedback | None] = [None] * len(self._motors)
+        while (frame := self._port.receive(t_now_ns)) is not None:
+            self._take(frame, late)
+        if not self._unknown and not any(self._owed):
+            self._fence = None
+
+    def _count(self, indices: Iterable[int]) -> None:
+        """Note that a question goes out to each of some motors."""
+        for index in indices:
+            self._owed[index] += 1
+            self._behind_fence[index] += 1
 
     def _raise_fence(self) -> list[CanFrame]:
         """Return the question whose answer divides old from new: to a motor that was heard, and gets onto the wire first."""
         candidates = self._heard or range(len(self._motors))
         index = min(candidates, key=lambda i: self._motors[i].feedback_id)
         self._fence = index, next(self._fences)
+        self._behind_fence = [0] * len(self._motors)
         return [protocol.read_register(self._motors[index].motor_id, self._fence[1])]
+
+    def _pass_fence(self) -> None:
+        """Forget what was underway before the fence: it came, or never will."""
+        self._fence, self._unknown = None, False
+        self._owed = list(self._behind_fence)
 
     def _collect(self, found: list[Feedback | None], t_end_ns: int, latency_ns: int) -> int:
         """Sort what arrives into `found` until all is there, or nothing came for a while; return the instant of the first.
@@ -156,30 +178,28 @@ class DamiaoBus:
             if frame is None:
                 break
             t_wait_ns = max(t_wait_ns, self._port.now_ns())
-            index = self._index.get(frame.can_id)
-            if index is None or frame.extended or frame.remote:
-                self.n_foreign += 1
-            elif self._take(frame, index, found):
+            if self._take(frame, found):
                 t_first_ns = t_first_ns or self._port.now_ns()
         return t_first_ns or self._port.now_ns()
 
-    def _take(self, frame: CanFrame, index: int, found: list[Feedback | None]) -> bool:
-        """Return whether a frame of one motor is its feedback, and new."""
+    def _take(self, frame: CanFrame, found: list[Feedback | None]) -> bool:
+        """Enter a frame where it belongs; return whether it is feedback, and new."""
+        index = self._index.get(frame.can_id)
+        if index is None or frame.extended or frame.remote:
+            self.n_foreign += 1
+            return False
         motor = self._motors[index]
         answer = _register_answer(frame, motor.motor_id)
-        if answer is not None:
-            self._heard.add(index)
-            if (index, answer.register) == self._fence:
-                self._fence = None
-            return False
-        try:
-            told = protocol.parse_feedback(frame.data, motor.span)
-        except ProtocolError:
-            told = None
-        if told is None or told.id_nibble != motor.motor_id & 0xF:
+        told = None if answer else _feedback(frame, motor)
+        if answer is None and told is None:
             self.n_foreign += 1
             return False
         self._heard.add(index)
+        if answer is not None:
+            if (index, answer.register) == self._fence:
+                self._pass_fence()
+            return False
+        self._owed[index] = max(0, self._owed[index] - 1)
         if self._fence is not None:
             return False
         found[index] = told
@@ -190,7 +210,7 @@ class DamiaoBus:
         motor = self._motors[index]
         elsewhere: int | None = None
         for _ in range(SETUP_ATTEMPTS):
-            self._owing = True
+            self._unknown = True
             self._port.discard()
             t_deadline_ns = self._port.now_ns() + self._exchange_ns + SETUP_LATENCY_NS
             self._port.send([question])
@@ -207,6 +227,15 @@ class DamiaoBus:
                 f"{self.name(index)} answers with id {elsewhere:#x}; expected {motor.feedback_id:#x}, feedback_id of the robot file"
             )
         raise BusTimeoutError(f"{self.name(index)}: no answer in {SETUP_ATTEMPTS} attempts")
+
+
+def _feedback(frame: CanFrame, motor: BusMotor) -> Feedback | None:
+    """Return what a motor says of itself in a frame, None where it is cut short or names another motor."""
+    try:
+        told = protocol.parse_feedback(frame.data, motor.span)
+    except ProtocolError:
+        return None
+    return told if told.id_nibble == motor.motor_id & 0xF else None
 
 
 def _register_answer(frame: CanFrame, motor_id: int) -> RegisterAnswer | None:
