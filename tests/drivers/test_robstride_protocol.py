@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import can
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from robstride_dynamics import Motor, ParameterType, RobstrideBus
 
@@ -45,6 +47,7 @@ def sent_by_the_makers_package(model: str, motor_id: int, act: Callable[[Robstri
     return tap.sent[0]
 
 
+@settings(deadline=None)
 @given(MODELS, st.integers(1, 127), CONTROLS)
 def test_control_frames_are_those_of_the_makers_package(model: str, motor_id: int, told: Control) -> None:
     span = SPANS[model]
@@ -88,6 +91,7 @@ def test_frames_as_in_the_manual() -> None:
     assert protocol.fault_names(told.faults) == "overheat"
 
 
+@settings(deadline=None)
 @given(MODELS, CONTROLS)
 def test_what_is_told_arrives_within_half_a_step_or_as_the_end(model: str, told: Control) -> None:
     span = SPANS[model]
@@ -98,6 +102,7 @@ def test_what_is_told_arrives_within_half_a_step_or_as_the_end(model: str, told:
         assert got == pytest.approx(max(low, min(sent, high)), abs=(high - low) / STEPS * 0.501)
 
 
+@settings(deadline=None)
 @given(MODELS, st.integers(1, 127), st.integers(0, 2), st.integers(0, 63), st.binary(min_size=8, max_size=8))
 def test_feedback_comes_back_to_the_byte(model: str, motor_id: int, mode: int, faults: int, data: bytes) -> None:
     span = SPANS[model]
@@ -105,15 +110,35 @@ def test_feedback_comes_back_to_the_byte(model: str, motor_id: int, mode: int, f
     assert protocol.feedback(protocol.parse_feedback(frame, span), span, 0xFD) == frame
 
 
-@given(st.integers(0, 0x1FFFFFFF), st.binary(max_size=8))
-def test_whatever_comes_is_parsed_or_refused(can_id: int, data: bytes) -> None:
-    frame = CanFrame(can_id, data, extended=True)
-    for parse in (lambda: protocol.parse_feedback(frame, SPANS["RS00"]), lambda: protocol.parse_parameter(frame)):
-        if len(data) == protocol.FRAME_BYTES:
-            parse()
-        else:
+def parse(frame: CanFrame, model: str) -> None:
+    """Parse as everything; what is not refused must be inside its ranges."""
+    span = SPANS[model]
+    if len(frame.data) != protocol.FRAME_BYTES:
+        for refuse in (protocol.parse_parameter, partial(protocol.parse_feedback, span=span)):
             with pytest.raises(ProtocolError, match="expected 8"):
-                parse()
+                refuse(frame)
+        return
+    told, command = protocol.parse_feedback(frame, span), protocol.parse_control(frame, span)
+    protocol.parse_parameter(frame)
+    for values in (told, command):
+        assert abs(values.position_rad) <= span.position_max_rad * (1 + 1e-9)
+        assert abs(values.torque_nm) <= span.torque_max_nm * (1 + 1e-9)
+    assert 0 <= command.stiffness_nm_rad <= span.stiffness_max_nm_rad
+
+
+@settings(deadline=None)
+@given(st.integers(0, 0x1FFFFFFF), st.binary(max_size=8), MODELS)
+def test_whatever_comes_is_understood_or_refused(can_id: int, data: bytes, model: str) -> None:
+    parse(CanFrame(can_id, data, extended=True), model)
+
+
+@pytest.mark.slow
+def test_a_million_random_frames_are_understood_or_refused() -> None:
+    drawn = random.Random(0)
+    models = sorted(SPANS)
+    for _ in range(1_000_000):
+        data = drawn.randbytes(drawn.choice((0, 3, 7, 8, 8, 8, 8)))
+        parse(CanFrame(drawn.getrandbits(29), data, extended=True), drawn.choice(models))
 
 
 def test_not_a_number_is_refused() -> None:
