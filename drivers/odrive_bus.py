@@ -2,7 +2,8 @@
 
 An answer carries no number, but each question has exactly one, and an axis answers in order: so what was asked is kept until
 it is answered, an answer belongs to the oldest question of its kind, and whatever was asked before that question was lost.
-An axis that owes an estimate is asked for a current instead, until an answer, or time, tells that the estimate is lost.
+An axis that owes an estimate from before is not asked for another one until it came, or until the answer to a later question,
+for a current, or time, tells that it is lost.
 
 In order means: by time, or where several answers wait in its controller, lowest id first; an estimate has a lower id.
 """
@@ -74,17 +75,22 @@ class OdriveBus:
         What is not answered soon is asked again, as often as the budget allows.
         """
         self._drain()
-        self._t_cycle_ns = t_now_ns = self.now_ns()
-        t_end_ns = t_now_ns + budget_ns
+        self._t_cycle_ns = self.now_ns()
+        t_end_ns = self._t_cycle_ns + budget_ns
         self._answers.clear()
-        missing = [question for question in questions if not self._owes_estimate(question[0])]
+        held_back = [question for question in questions if self._owes_estimate(question[0])]
+        missing = [question for question in questions if question not in held_back]
         self._put(missing, orders)
-        while missing and t_now_ns < t_end_ns:
-            wire_ns = (len(missing) + len(orders)) * self._ns_per_question
-            missing = self._collect(missing, min(t_end_ns, t_now_ns + wire_ns + ROUND_NS))
-            t_now_ns = self.now_ns()
-            if missing and t_now_ns + 2 * len(missing) * self._ns_per_question < t_end_ns:
-                self._put([question for each in missing for question in (each, (each[0], FENCE))])
+        wait_ns = ROUND_NS + (len(missing) + len(orders)) * self._ns_per_question
+        while (missing or held_back) and self.now_ns() < t_end_ns:
+            missing = self._collect(missing, held_back, min(t_end_ns, self.now_ns() + wait_ns))
+            free = [question for question in held_back if not self._owes_estimate(question[0])]
+            held_back = [question for question in held_back if question not in free]
+            again = [] if free else [*missing, *((node_id, FENCE) for node_id, _ in (*missing, *held_back))]
+            if self.now_ns() + (len(free) + len(again)) * self._ns_per_question < t_end_ns:
+                self._put([*free, *again])
+                missing += free
+            wait_ns *= 1 if free else 2  # where it is slow, asking more would only make it slower
         self._put([(node_id, FENCE) for node_id in self._names if self._owes_estimate(node_id)])
         return {question: self._answers[question] for question in questions if question in self._answers}
 
@@ -100,10 +106,12 @@ class OdriveBus:
             owed.popleft()
         return any(command == Command.ESTIMATES for _, command in owed)
 
-    def _collect(self, missing: Sequence[Question], t_deadline_ns: int) -> list[Question]:
-        """Return what is still missing at the deadline."""
+    def _collect(
+        self, missing: Sequence[Question], held_back: Sequence[Question], t_deadline_ns: int
+    ) -> list[Question]:
+        """Return what is still missing at the deadline, or once nothing is, or once an axis owes nothing more."""
         rest = set(missing) - self._answers.keys()
-        while rest:
+        while (rest or held_back) and all(self._owes_estimate(node_id) for node_id, _ in held_back):
             frame = self._port.receive(t_deadline_ns)
             if frame is None:
                 break

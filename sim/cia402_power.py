@@ -27,6 +27,8 @@ _TRANSITIONS = {
     (S.QUICK_STOP_ACTIVE, ENABLE_OPERATION): S.OPERATION_ENABLED,  # 16
 }
 
+_BY_ITSELF = {S.NOT_READY_TO_SWITCH_ON: S.SWITCH_ON_DISABLED, S.FAULT_REACTION_ACTIVE: S.FAULT}
+
 
 def command(controlword: int) -> int:
     """Return the command in bits 0 to 3 of a controlword."""
@@ -51,4 +53,4 @@ def next_state(state: PowerState, before: int, controlword: int, *, fault_lasts:
 
 def by_itself(state: PowerState) -> PowerState:
     """Return the state after what needs no command: 1, after power on, and 14, after the reaction to a fault."""
-    return {S.NOT_READY_TO_SWITCH_ON: S.SWITCH_ON_DISABLED, S.FAULT_REACTION_ACTIVE: S.FAULT}.get(state, state)
+    return _BY_ITSELF.get(state, state)
