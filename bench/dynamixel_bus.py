@@ -2,6 +2,7 @@
 
     python -m bench.dynamixel_bus [CYCLES]                  turns of one cycle each, with a pause between them
     python -m bench.dynamixel_bus --rate-hz 200 --seconds 20    turns of one second each, at a rate, on absolute deadlines
+    ... --realtime                                          all of it under SCHED_FIFO, as the command process runs
 
 at 1, 2 and 4 Mbit/s. One cycle is a sync write of six goals and a fast sync read of 21 bytes of six servos; how it is measured,
 and what is counted, is as in bench/servo_bus.py. The SDK and rustypot drive servos that our driver has made ready.
@@ -20,13 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.dynamixel import koch_arm
+from bench.arm_rigs.dynamixel import ROBOT_FILE, koch_arm
 from bench.servo_bus import PAUSE_S, Result, run_at_rate, take_turns
 from bench.servo_contenders import Cycle
 from drivers.dynamixel import DynamixelArm, bus_budget
 from drivers.dynamixel_bus import TURNAROUND_NS
 from drivers.dynamixel_registers import FEEDBACK_BYTES, GOAL_POSITION, PRESENT_EFFORT, PRESENT_POSITION, RAD_PER_TICK
 from interfaces.errors import BusTimeoutError
+from interfaces.robot_config import load_robot
+from runtime.realtime import enter_realtime
 from sim.dynamixel_bus_process import DynamixelBusProcess
 
 IDS = list(range(1, 7))
@@ -42,7 +45,11 @@ def main() -> None:
     parser.add_argument("n_cycles", nargs="?", type=int, default=1000)
     parser.add_argument("--rate-hz", type=float)
     parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--realtime", action="store_true")
     options = parser.parse_args()
+    if options.realtime:
+        report = enter_realtime(replace(load_robot(ROBOT_FILE).runtime, realtime="preferred"))
+        sys.stdout.write(f"{report.line()}\n")
     for baud_hz in BAUDS_HZ:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             contenders = {

@@ -31,7 +31,9 @@ from interfaces.errors import BusTimeoutError, DeviceError
 SETUP_ATTEMPTS = 3
 SETUP_LATENCY_NS = 30_000_000  # nobody is in a hurry, and the servo's return delay may still be long
 CYCLE_LATENCY_NS = 2_500_000  # USB frames, and the operating system that wakes us; then the missing are asked again
+SHORT_LATENCY_NS = 1_500_000  # what a prompt adapter may take of that; with less it makes no sense to ask again
 TURNAROUND_NS = 60_000  # a servo's pause before it answers, with its return delay set to the shortest
+QUESTION_BYTES = 14  # a sync read, without the ids
 PING_PARAMETERS = MODEL_NUMBER.size + FIRMWARE_VERSION.size
 
 
@@ -141,7 +143,8 @@ class DynamixelBus:
             raise BusTimeoutError(
                 f"{self._path}: nothing is asked until answers that are late have come; no servo answers"
             )
-        found = self._ask_all(question, orders, list(self._names), t_end_ns=t_end_ns)
+        patience_ns = self._patience_ns(len(orders), budget_ns)
+        found = self._ask_all(question, orders, list(self._names), latency_ns=patience_ns, t_end_ns=t_end_ns)
         self._fast_failed = question.fast and len(found) < len(self._names)
         if len(found) < len(self._names):
             found.update(self._ask_again(question, found, t_end_ns))
@@ -153,11 +156,20 @@ class DynamixelBus:
         question = self._questions.pick(t_now_ns, fast=fast)
         return question or (self._questions.pick(t_now_ns, fast=not fast) if self._fast else None)
 
+    def _patience_ns(self, n_order_bytes: int, budget_ns: int) -> int:
+        """Return how long an answer may be late before the missing are asked again; to the end where there is no time for that."""
+        n_servos = len(self._names)
+        n_answer_bytes = n_servos * (STATUS_BYTES + FEEDBACK_BYTES)
+        once_ns = self._takes_ns(QUESTION_BYTES + n_servos, n_answer_bytes, n_servos)
+        room_ns = budget_ns - 2 * once_ns - self._takes_ns(n_order_bytes, 0, 0)
+        return min(CYCLE_LATENCY_NS, room_ns // 2) if room_ns >= 2 * SHORT_LATENCY_NS else budget_ns
+
     def _ask_again(self, question: Question, found: Mapping[int, Packet], t_end_ns: int) -> dict[int, Packet]:
         """Return the answers of the servos missing in `found`, asked plainly; raises BusTimeoutError naming who is silent."""
         missing = [servo_id for servo_id in self._names if servo_id not in found]
         t_now_ns = self._port.now_ns()
-        takes_ns = self._takes_ns(STATUS_BYTES, len(missing) * (STATUS_BYTES + FEEDBACK_BYTES), len(missing))
+        n_bytes = len(missing) * (STATUS_BYTES + FEEDBACK_BYTES)
+        takes_ns = self._takes_ns(QUESTION_BYTES + len(missing), n_bytes, len(missing))
         again = self._questions.pick(t_now_ns, fast=False) if t_now_ns + takes_ns < t_end_ns else None
         if again is not None:
             more = self._ask_all(again, b"", missing, t_end_ns=t_end_ns, latency_ns=LATE_MAX_NS)

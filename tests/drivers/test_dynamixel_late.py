@@ -170,6 +170,16 @@ def test_where_there_is_no_time_to_ask_again_only_the_first_silent_one_is_blamed
         bench.arm.exchange(np.zeros(6))
 
 
+@pytest.mark.parametrize(("rate_hz", "delay_us"), [(100.0, 4300), (60.0, 2400)])
+def test_an_answer_is_waited_for_as_long_as_there_is_nothing_better_to_do(rate_hz: float, delay_us: int) -> None:
+    # At 100 Hz and 1 Mbit/s there is no time to ask everybody again: until the cycle's end then. At 60 Hz there is.
+    bench = LateBench(rate_hz=rate_hz)
+    bench.faults.delay_ns = delay_us * 1000
+    assert bench.cycle()
+    bench.faults.delay_ns, bench.faults.n_drop = 0, 6
+    assert bench.cycle() is (rate_hz == 60.0)
+
+
 def test_when_nothing_may_be_asked_the_servos_still_get_their_goals() -> None:
     bench = LateBench()
     bench.faults.delay_ns = 250 * MS
