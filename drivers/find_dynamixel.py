@@ -73,9 +73,11 @@ def read_memory(line: ServoLine, servo_id: int, address: int, count: int) -> tup
 
 def _ask(line: ServoLine, servo_id: int, request: bytes, count: int) -> tuple[bytes, int] | None:
     for _ in range(ATTEMPTS):
-        # Stuffing makes an answer longer, by a byte in three at most; where it does not, the wait is all it costs.
-        received = line.ask(request, STATUS_BYTES + count + count // 3)
-        for packet in PacketParser(count).feed(received):
+        parser = PacketParser(count)
+        packets = parser.feed(line.ask(request, STATUS_BYTES + count))
+        if not packets and parser.n_missing:  # stuffing made it longer
+            packets = parser.feed(line.more(parser.n_missing))
+        for packet in packets:
             if packet.servo_id == servo_id:
                 return packet.parameters, packet.error
     return None

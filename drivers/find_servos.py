@@ -21,6 +21,7 @@ CALL_ANSWERS = 32  # more servos on one line have not been seen
 ANSWER_WAIT_NS = (
     20_000_000  # a servo's return delay, an adapter that collects bytes for 16 ms, and a machine that is busy
 )
+TELL_WAIT_NS = 150_000_000  # for a servo that is known to be there
 ATTEMPTS = 3
 HEADER = b"\xff\xff"  # of both families: without it, what came back was no servo
 FIRST_IDS = 21  # 0..20: asked by name where nobody answered the call to all
@@ -111,12 +112,16 @@ class ServoLine:
         self._echo = received.startswith(request)
         return received[len(request) :] if self._echo else received
 
-    def ask(self, request: bytes, count: int) -> bytes:
+    def ask(self, request: bytes, count: int, wait_ns: int = TELL_WAIT_NS) -> bytes:
         """Return up to `count` bytes that answer `request`, its echo taken off."""
         if not self._echo:
-            return self._exchange(request, count, ANSWER_WAIT_NS)
-        received = self._exchange(request, len(request) + count, ANSWER_WAIT_NS)
+            return self._exchange(request, count, wait_ns)
+        received = self._exchange(request, len(request) + count, wait_ns)
         return received[len(request) :] if received.startswith(request) else b""
+
+    def more(self, count: int) -> bytes:
+        """Return up to `count` bytes more of the same answer."""
+        return self._port.read(count, self._port.now_ns() + ANSWER_WAIT_NS)
 
     def _exchange(self, request: bytes, count: int, wait_ns: int) -> bytes:
         port = self._port
@@ -127,7 +132,7 @@ class ServoLine:
 
     def who_answers(self, family: ServoFamily, servo_id: int) -> list[int]:
         """Return the servos that answer a ping of one of them."""
-        return family.pinged(self.ask(family.ping(servo_id), family.ping_answer_bytes))
+        return family.pinged(self.ask(family.ping(servo_id), family.ping_answer_bytes, ANSWER_WAIT_NS))
 
 
 @dataclass(slots=True)
@@ -165,14 +170,27 @@ def sweep_port(
         try:
             line = ServoLine(port, baud_hz)
             ids = _ids_on(line, family, step_say, thorough=thorough)
-            found = [family.describe(line, servo_id) for servo_id in ids]
+            found = [family.describe(line, servo_id) or _silent(family, line, servo_id) for servo_id in ids]
         finally:
             port.close()
-        sweep.servos += [servo for servo in found if servo is not None]
+        sweep.servos += found
         sweep.rates_hz.setdefault(family.name, []).append(baud_hz)
     sweep.complete = True
     say("done", 1.0)
     return sweep
+
+
+def _silent(family: ServoFamily, line: ServoLine, servo_id: int) -> FoundServo:
+    """Return a servo that answered a ping, and no question after it: it is there, and must not be overlooked."""
+    return FoundServo(
+        family=family.name,
+        baud_hz=line.baud_hz,
+        servo_id=servo_id,
+        model="unknown",
+        known=False,
+        firmware="",
+        trouble="answers pings only",
+    )
 
 
 def _ids_on(line: ServoLine, family: ServoFamily, say: Progress, *, thorough: bool) -> list[int]:

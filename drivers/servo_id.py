@@ -10,7 +10,7 @@ from __future__ import annotations
 from drivers import dynamixel_protocol, feetech_protocol, find_dynamixel, find_feetech
 from drivers import dynamixel_registers as dynamixel
 from drivers import feetech_registers as feetech
-from drivers.find_servos import ATTEMPTS, FoundServo, ServoFamily, ServoLine
+from drivers.find_servos import ANSWER_WAIT_NS, ATTEMPTS, FoundServo, ServoFamily, ServoLine
 from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
 
 _ANSWER_BYTES = 16  # to a write; more than either family's
@@ -50,8 +50,8 @@ def set_servo_id(line: ServoLine, family: ServoFamily, servo: FoundServo, new_id
 def _rename(line: ServoLine, family: ServoFamily, order: bytes, new_id: int) -> None:
     """Send the order until the new id answers: by which id the order itself is answered is nowhere written."""
     for _ in range(ATTEMPTS):
-        line.ask(order, _ANSWER_BYTES)
-        if new_id in line.who_answers(family, new_id):
+        line.ask(order, _ANSWER_BYTES, ANSWER_WAIT_NS)
+        if new_id in family.pinged(line.ask(family.ping(new_id), family.ping_answer_bytes)):
             return
     raise DeviceError(f"nobody answers to the new id {new_id}; look for the servo with `forerun devices`")
 
@@ -68,7 +68,9 @@ def _set_feetech(line: ServoLine, family: ServoFamily, old_id: int, new_id: int)
 def _write_feetech(line: ServoLine, servo_id: int, register: feetech.Register, value: int) -> None:
     """Write one register until it reads so."""
     for _ in range(ATTEMPTS):
-        line.ask(feetech_protocol.write(servo_id, register.address, register.encode(value)), _ANSWER_BYTES)
+        line.ask(
+            feetech_protocol.write(servo_id, register.address, register.encode(value)), _ANSWER_BYTES, ANSWER_WAIT_NS
+        )
         told = find_feetech.read_memory(line, servo_id, register.address, register.size)
         if told is not None and register.decode(told[0], register.address) == value:
             return
@@ -78,7 +80,7 @@ def _write_feetech(line: ServoLine, servo_id: int, register: feetech.Register, v
 def _set_dynamixel(line: ServoLine, family: ServoFamily, old_id: int, new_id: int) -> None:
     torque = dynamixel.TORQUE_ENABLE
     for _ in range(ATTEMPTS):
-        line.ask(dynamixel_protocol.write(old_id, torque.address, torque.encode(0)), _ANSWER_BYTES)
+        line.ask(dynamixel_protocol.write(old_id, torque.address, torque.encode(0)), _ANSWER_BYTES, ANSWER_WAIT_NS)
         told = find_dynamixel.read_memory(line, old_id, torque.address, torque.size)
         if told is not None and torque.decode(told[0], torque.address) == 0:
             break

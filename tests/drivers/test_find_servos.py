@@ -185,6 +185,16 @@ def test_progress_rises_to_the_end(line: Line) -> None:
     assert shares[-1] == 1.0
 
 
+def test_a_servo_that_answers_pings_only_is_not_overlooked(line: Line) -> None:
+    def silence_after_pings(what: str, _share: float) -> None:
+        if "Feetech at 1000000 baud: id 253" in what:
+            line.bus.faults.n_drop = 3
+
+    first, second, *_ = line.sweep(silence_after_pings).servos
+    assert (first.servo_id, first.model, first.trouble) == (1, "unknown", "answers pings only")
+    assert (second.servo_id, second.model, second.trouble) == (2, "STS3215", "")
+
+
 def test_a_model_that_is_not_known_is_shown_by_its_number(line: Line) -> None:
     line.bus.servos[0].save(registers.MODEL_NUMBER.address, (4321).to_bytes(2, "little"))
     line.bus.servos[1].save(registers.MODEL_NUMBER.address, (1284).to_bytes(2, "little"))
@@ -221,6 +231,12 @@ def test_dynamixel_servos_are_found_with_what_they_tell(koch: DynamixelServoBus)
     assert last.voltage_v == pytest.approx(koch.servos[5].supply_v, abs=0.06)
     assert last.firmware.isdecimal()
     assert not last.trouble
+
+
+def test_a_dynamixel_whose_answer_is_stuffed_is_understood(koch: DynamixelServoBus) -> None:
+    koch.servos[0].save(dynamixel_registers.HOMING_OFFSET, -3)  # FD FF FF FF, and the next register is 0
+    koch.servos[1].save(dynamixel_registers.HOMING_OFFSET, int.from_bytes(b"\x00\xff\xff\xfd", "little", signed=True))
+    assert [servo.known for servo in sweep_koch(koch).servos] == [True] * 6
 
 
 def test_a_dynamixel_that_shut_itself_down_says_why(koch: DynamixelServoBus) -> None:

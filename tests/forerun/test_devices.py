@@ -261,6 +261,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_everything, "FAMILIES", (FeetechFamily(),))
     monkeypatch.setattr(find_can_motors, "ANSWER_NS", PATIENT_NS)
     monkeypatch.setattr(find_can_motors, "DAMIAO_IDS", range(1, 8))
+    monkeypatch.setattr(find_can_motors, "ROBSTRIDE_IDS", range(1, 2))
 
 
 def test_servos_on_a_real_port_are_found(
