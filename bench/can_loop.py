@@ -3,11 +3,14 @@
     python -m bench.can_loop --seconds 30
     python -m bench.can_loop --seconds 30 --command-process
     python -m bench.can_loop --seconds 30 --port can:vcan0       (an interface that is there and up, as in User-mode Linux)
+    python -m bench.can_loop --seconds 30 --virtual --lost-ratio 0.01
 
 The emulated motors live in another process, behind an emulated slcan adapter on a pty, or on an interface of the kernel; every
 frame takes its time on a wire of 1 Mbit/s. A cycle is one command to each motor and the answer of each: 14 frames. Figures are
 ms: median / 99 % / 99.9 % / maximum; a pty's bytes are moved by an ordinary kernel thread, so on a busy machine most of what is
-seen is the emulation. "floor" is the wire time of the frames alone, at least and at most as many bits.
+seen is the emulation. "floor" is the wire time of the frames alone, at least and at most as many bits. With --virtual the clock is
+virtual: frames take their exact wire time and nothing else takes any, so that this is what bus and driver need, and the same
+on every machine; answers get lost at random.
 
 With --command-process, runtime.command_process drives the arm of robots/yam.toml in MuJoCo after the chunks of a slow sine of 0.4 rad
 in every joint; "tracking" is how far the measured joints are from the command of the cycle before.
@@ -36,7 +39,12 @@ from interfaces.wire import CommandStatus
 from runtime.command_log import Records, Spread, summarise
 from runtime.link import PolicyLink
 from runtime.realtime import RateKeeper, enter_realtime
+from sim.can_bus import CanBus
 from sim.can_bus_process import INTERFACE, CanBusProcess
+from sim.lockstep_can import LockstepCan
+from sim.mit_motors import RigidMitMotors
+from sim.yam_arm import yam_nodes
+from sim.yam_links import MODELS
 
 YAM_ROBOT = Path(__file__).parents[1] / "robots" / "yam.toml"
 SETTLE_S = 2.0
@@ -54,10 +62,15 @@ def main() -> None:
     parser.add_argument("--rate-hz", type=float, default=250.0)
     parser.add_argument("--port", help='an interface, "can:vcan0"; default: an slcan adapter on a pty')
     parser.add_argument("--command-process", action="store_true", help="through the real command process, on physics")
+    parser.add_argument("--virtual", action="store_true", help="on a virtual clock, without processes")
+    parser.add_argument("--lost-ratio", type=float, default=0.0, help="of the answers, with --virtual")
     parser.add_argument("--swing", metavar="SOCKET", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.swing:
         swing_for_ever(arguments.swing)
+        return
+    if arguments.virtual:
+        measure_virtual(arguments.seconds, arguments.rate_hz, arguments.lost_ratio)
         return
     with tempfile.TemporaryDirectory(prefix="forerun") as name:
         if arguments.command_process:
@@ -82,7 +95,36 @@ def emulator(folder: Path, port: str | None, nodes: str) -> tuple[CanBusProcess,
     return CanBusProcess(INTERFACE + port.removeprefix(INTERFACE), nodes), port.removeprefix(INTERFACE)
 
 
-# --- the driver alone
+# --- bus and driver alone
+
+
+def measure_virtual(seconds: float, rate_hz: float, lost_ratio: float) -> None:
+    """Exchange with rigid motors on a virtual clock, where each frame takes its exact time on the wire."""
+    bus = CanBus(yam_nodes(RigidMitMotors(len(MODELS))))
+    t_now_ns = 0
+    port = LockstepCan(bus, lambda: t_now_ns)
+    config = yam_arm(rate_hz, "can0")
+    arm = DamiaoArm(config, port.open_port)
+    arm.open()
+    start_rad = arm.hold().position_rad
+    drawn = np.random.default_rng(0)
+    took_ns: list[int] = []
+    n_failed = 0
+    for cycle in range(round(seconds * rate_hz)):
+        t_now_ns = max(t_now_ns + config.period_ns, port.now_ns())
+        bus.faults.n_drop = int(drawn.binomial(len(MODELS), lost_ratio))
+        with suppress(DeviceError):
+            arm.exchange(swing_rad(start_rad, cycle / rate_hz))
+            took_ns.append(port.now_ns() - t_now_ns)
+            continue
+        n_failed += 1
+    _line(f"{len(MODELS)} motors at {rate_hz:g} Hz on a virtual clock, {lost_ratio:.1%} of the answers lost")
+    _line(f"period       {config.period_ns * 1e-6:.2f} ms")
+    _line(f"cycle        {_figures(Spread.of_ns(np.array(took_ns, np.int64)))}")
+    _line(f"good {len(took_ns)}, failed {n_failed}")
+
+
+# --- the driver, in real time
 
 
 def measure_driver(folder: Path, seconds: float, port: str | None, rate_hz: float) -> None:
