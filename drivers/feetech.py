@@ -21,6 +21,8 @@ memory, each with its address; 0..39 is EEPROM:
 
 from __future__ import annotations
 
+import math
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -30,9 +32,9 @@ from drivers import feetech_registers as registers
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
 from drivers.feetech_answers import OpenQuestions
 from drivers.feetech_bus import TURNAROUND_NS, FeetechBus
+from drivers.feetech_feedback import FEEDBACK_FRAME_BYTES, Feedback
 from drivers.feetech_models import ServoModel, require_model
 from drivers.feetech_protocol import ServoFault
-from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX
 from drivers.feetech_setup import ServoFrame, prepare_servo
 from drivers.serial_port import PortOpener, SerialPort
 from interfaces.arm_config import FeetechConfig
@@ -52,13 +54,10 @@ class FeetechArm:
         self._open_port = open_port
         self._ids = [joint.servo_id for joint in config.joints]
         self._names = {joint.servo_id: joint.name for joint in config.joints}
-        self._direction = config.vector("direction")
         self._budget_ns = round(BUDGET_RATIO * config.period_ns)
         self._questions = OpenQuestions()  # an answer underway outlasts a bus that is closed and opened
         self._bus: FeetechBus | None = None
         self._frames: list[ServoFrame] = []
-        self._home_ticks = np.zeros(len(self._ids))
-        self._velocity_rad_s = np.zeros(len(self._ids))  # worth of one count, signed
         self._holding = False
         self._cycles = 0
         self._limp: str | None = None  # which servo let go
@@ -75,9 +74,6 @@ class FeetechArm:
             self._frames = [
                 prepare_servo(bus, joint, model) for joint, model in zip(self._config.joints, models, strict=True)
             ]
-            self._home_ticks = np.array([frame.home_ticks for frame in self._frames], np.float64)
-            counts = np.array([frame.velocity_ticks_s for frame in self._frames], np.float64)
-            self._velocity_rad_s = self._direction * counts * RAD_PER_TICK
             self._bus = bus
             return self._cycle(b"", SETUP_BUDGET_NS, forgiven=ServoFault.OVERLOAD)
         except ForerunError:
@@ -92,8 +88,8 @@ class FeetechArm:
         """
         bus = self._opened()
         state = self._cycle(b"", SETUP_BUDGET_NS, forgiven=ServoFault.OVERLOAD)
-        ticks = self._to_ticks(state.position_rad)
-        for servo_id, frame, goal in zip(self._ids, self._frames, ticks.tolist(), strict=True):
+        ticks = self._to_ticks(state.position_rad.tolist())
+        for servo_id, frame, goal in zip(self._ids, self._frames, ticks, strict=True):
             if not frame.position_min_ticks <= goal <= frame.position_max_ticks:
                 raise DeviceError(
                     f"{bus.name(servo_id)} stands at {goal} ticks, outside its own limits"
@@ -113,9 +109,10 @@ class FeetechArm:
         """
         if not self._holding:
             raise RefusedError(f"{self._config.port}: targets before hold(); the servos could jump to them")
-        if position_rad.shape != self._direction.shape or not np.isfinite(position_rad).all():
+        targets: list[float] = position_rad.tolist()
+        if position_rad.shape != (len(self._ids),) or not all(map(math.isfinite, targets)):
             raise RefusedError(f"{self._config.port}: targets {position_rad} are not {len(self._ids)} finite numbers")
-        state = self._cycle(self._write_goals(self._to_ticks(position_rad)), self._budget_ns)
+        state = self._cycle(self._write_goals(self._to_ticks(targets)), self._budget_ns)
         self._look_at_torque()
         return state
 
@@ -163,23 +160,23 @@ class FeetechArm:
             raise DeviceLostError(f"{self._config.port} is not open")
         return self._bus
 
-    def _to_ticks(self, position_rad: JointVector) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
-        ticks = np.rint(self._home_ticks + self._direction * position_rad / RAD_PER_TICK)
-        return np.clip(ticks, 0, TICKS_MAX).astype(np.uint16)
+    def _to_ticks(self, position_rad: list[float]) -> list[int]:
+        return [frame.to_ticks(angle) for frame, angle in zip(self._frames, position_rad, strict=True)]
 
     def _cycle(self, orders: bytes, budget_ns: int, forgiven: int = 0) -> JointState:
         bus = self._opened()
-        frames, t_measured_ns = bus.cycle(orders, budget_ns, at_once=budget_ns == SETUP_BUDGET_NS)
-        if (frames["error"] & ~np.uint8(forgiven)).any():
-            raise DeviceError(_describe_faults(bus, frames))
-        position_ticks, velocity, load = registers.signed_feedback(frames)
+        feedback, t_measured_ns = bus.cycle(orders, budget_ns, at_once=budget_ns == SETUP_BUDGET_NS)
+        faulty = [servo for servo in feedback if servo.error & ~forgiven]
+        if faulty:
+            raise DeviceError("; ".join(_describe_faults(bus, servo) for servo in faulty))
+        pairs = list(zip(self._frames, feedback, strict=True))
         return JointState(
             t_measured_ns=t_measured_ns,
-            position_rad=self._direction * (position_ticks - self._home_ticks) * RAD_PER_TICK,
-            velocity_rad_s=self._velocity_rad_s * velocity,
-            effort_ratio=self._direction * registers.RATIO_PER_COUNT * load,
-            voltage_v=registers.VOLT_PER_COUNT * frames["voltage"],
-            temperature_degc=frames["temperature"].astype(np.float64),
+            position_rad=np.array([frame.to_rad(servo.position) for frame, servo in pairs]),
+            velocity_rad_s=np.array([frame.to_rad_s(servo.velocity) for frame, servo in pairs]),
+            effort_ratio=np.array([frame.direction * servo.load * registers.RATIO_PER_COUNT for frame, servo in pairs]),
+            voltage_v=np.array([servo.voltage * registers.VOLT_PER_COUNT for servo in feedback]),
+            temperature_degc=np.array([servo.temperature for servo in feedback], np.float64),
         )
 
 
@@ -190,7 +187,7 @@ def bus_budget(config: FeetechConfig) -> BusBudget:
         registers.GOAL_POSITION.address, dict.fromkeys(ids, bytes(registers.GOAL_POSITION.size))
     )
     question = protocol.sync_read(registers.FEEDBACK_ADDRESS, registers.FEEDBACK_BYTES, ids)
-    n_bytes = len(goals) + len(question) + len(ids) * registers.FEEDBACK_FRAME.itemsize
+    n_bytes = len(goals) + len(question) + len(ids) * FEEDBACK_FRAME_BYTES
     return BusBudget(
         busy_ns=round(n_bytes * 10e9 / config.baud_hz) + len(ids) * TURNAROUND_NS,
         period_ns=config.period_ns,
@@ -209,28 +206,23 @@ def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:
     return True
 
 
-def _describe_faults(bus: FeetechBus, frames: np.ndarray[tuple[int], np.dtype[np.void]]) -> str:
-    faults: list[str] = []
-    loads = registers.RATIO_PER_COUNT * registers.signed_feedback(frames)[2]
-    for frame, load in zip(frames, loads, strict=True):
-        if frame["error"] == 0:
-            continue
-        faults.append(
-            f"{bus.name(int(frame['servo_id']))} reports {protocol.fault_names(int(frame['error']))}"
-            f" (load {load:.0%}, {int(frame['voltage']) * registers.VOLT_PER_COUNT:.1f} V, {int(frame['temperature'])} degC)"
-        )
-    return "; ".join(faults)
+def _describe_faults(bus: FeetechBus, servo: Feedback) -> str:
+    return (
+        f"{bus.name(servo.servo_id)} reports {protocol.fault_names(servo.error)}"
+        f" (load {servo.load * registers.RATIO_PER_COUNT:.0%}, {servo.voltage * registers.VOLT_PER_COUNT:.1f} V,"
+        f" {servo.temperature} degC)"
+    )
 
 
-def _goal_writer(servo_ids: list[int]) -> Callable[[np.ndarray[tuple[int], np.dtype[np.uint16]]], bytes]:
-    """Return a function from goals, (servo,) ticks, to the sync write that sends them, made once and filled in place."""
+def _goal_writer(servo_ids: list[int]) -> Callable[[list[int]], bytes]:
+    """Return a function from goals, in ticks, to the sync write that sends them, made once and filled in place."""
     empty = dict.fromkeys(servo_ids, bytes(registers.GOAL_POSITION.size))
-    packet = np.frombuffer(bytearray(protocol.sync_write(registers.GOAL_POSITION.address, empty)), np.uint8)
-    goals = packet[7:-1].reshape(len(servo_ids), -1)[:, 1:]
+    packet = bytearray(protocol.sync_write(registers.GOAL_POSITION.address, empty))
+    goals = struct.Struct("<" + "BH" * len(servo_ids))
 
-    def write_goals(ticks: np.ndarray[tuple[int], np.dtype[np.uint16]]) -> bytes:
-        goals[:] = ticks.astype("<u2").view(np.uint8).reshape(goals.shape)
-        packet[-1] = ~int(packet[2:-1].sum()) & 0xFF
-        return packet.tobytes()
+    def write_goals(ticks: list[int]) -> bytes:
+        goals.pack_into(packet, 7, *(number for pair in zip(servo_ids, ticks, strict=True) for number in pair))
+        packet[-1] = protocol.checksum(packet[2:-1])
+        return bytes(packet)
 
     return write_goals

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from drivers import feetech_protocol as protocol
 from drivers.feetech_answers import OpenQuestions
-from drivers.feetech_feedback import FeedbackRound
+from drivers.feetech_feedback import FEEDBACK_FRAME_BYTES, Feedback, FeedbackRound, read_feedback
 from drivers.feetech_protocol import OVERHEAD_BYTES, Packet, PacketParser
 from drivers.feetech_registers import (
     FEEDBACK_BYTES,
-    FEEDBACK_FRAME,
     FEEDBACK_LENGTHS,
     MODEL_NUMBER,
     Register,
     feedback_address,
-    feedback_frames,
 )
 from drivers.serial_port import BytePort
 from interfaces.errors import BusTimeoutError, DeviceError
@@ -49,7 +44,7 @@ class FeetechBus:
         self._path = path
         self._ns_per_byte = 10e9 / baud_hz
         self._names = names
-        self._ids = np.array(list(names), np.uint8)
+        self._ids = list(names)
         self._questions = questions or OpenQuestions()
         self._parser = PacketParser(self._questions.lengths)
         self._echo = False
@@ -106,8 +101,8 @@ class FeetechBus:
         self._drain()
         self._send(order)
 
-    def cycle(self, orders: bytes, budget_ns: int, *, at_once: bool = False) -> tuple[NDArray[np.void], int]:
-        """Send `orders`, then return the feedback of all servos, (servo,) FEEDBACK_FRAME, and the instant it stands for.
+    def cycle(self, orders: bytes, budget_ns: int, *, at_once: bool = False) -> tuple[list[Feedback], int]:
+        """Send `orders`, then return the feedback of all servos, in order, and the instant it stands for.
 
         Done within `budget_ns`: servos that stay silent are asked once more where the budget allows it. A bus that has been
         silent for long is not asked in every cycle, unless `at_once`. Raises BusTimeoutError naming who did not answer.
@@ -120,41 +115,39 @@ class FeetechBus:
             names = ", ".join(map(self.name, self._names))
             raise BusTimeoutError(f"{names}: no answer in time, and older ones may still come")
         ids = self._ids
-        request = orders + _feedback_question(ids.tolist(), length)
+        request = orders + _feedback_question(ids, length)
         self._send(request, length)
         n_bytes = (OVERHEAD_BYTES + length) * len(ids) + self._echo * len(request)
         t_first_ns = min(t_start_ns + budget_ns, t_start_ns + self._cycle_ns(len(request), length, len(ids)))
         received = self._port.read(n_bytes, t_first_ns)
         whole = received[len(request) :] if self._echo and received.startswith(request) else received
-        frames = feedback_frames(whole, ids) if length == FEEDBACK_BYTES else None
+        feedback = read_feedback(whole, ids) if length == FEEDBACK_BYTES else None
         # The servos look at themselves when they answer, one after the other: take the middle of that.
-        look_ns = round(FEEDBACK_FRAME.itemsize * len(ids) * self._ns_per_byte / 2)
-        if frames is not None:
+        look_ns = round(FEEDBACK_FRAME_BYTES * len(ids) * self._ns_per_byte / 2)
+        if feedback is not None:
             self._questions.close(length)
-            return frames, self._port.now_ns() - look_ns
-        frames = self._rescue(received, length, t_first_ns, t_start_ns + budget_ns)
+            return feedback, self._port.now_ns() - look_ns
+        feedback = self._rescue(received, length, t_first_ns, t_start_ns + budget_ns)
         self._echo = request in self._heard
-        return frames, t_start_ns + round(len(request) * self._ns_per_byte) + look_ns  # no later than this, if late
+        return feedback, t_start_ns + round(len(request) * self._ns_per_byte) + look_ns  # no later than this, if late
 
-    def _rescue(self, received: bytes, length: int, t_first_ns: int, t_end_ns: int) -> NDArray[np.void]:
-        """Return the frames after garbage or losses: sort out what came, ask the missing again, or raise."""
-        feedback = FeedbackRound(list(self._names), self._questions)
-        feedback.ask(length, list(self._names))
+    def _rescue(self, received: bytes, length: int, t_first_ns: int, t_end_ns: int) -> list[Feedback]:
+        """Return the feedback after garbage or losses: sort out what came, ask the missing again, or raise."""
+        asked = FeedbackRound(self._ids, self._questions)
+        asked.ask(length, self._ids)
         for packet in self._take(received):
-            feedback.take(packet)
-        self._collect(feedback, t_first_ns)
+            asked.take(packet)
+        self._collect(asked, t_first_ns)
         again = self._questions.free_length(FEEDBACK_LENGTHS, self._port.now_ns())
-        if again is not None and self._may_ask_again(feedback, again, t_end_ns):
-            missing = feedback.missing
+        if again is not None and self._may_ask_again(asked, again, t_end_ns):
+            missing = asked.missing
             self._send(_feedback_question(missing, again), again)
-            feedback.ask(again, missing)
-        self._collect(feedback, t_end_ns)
-        if feedback.missing:
-            names = ", ".join(self.name(servo_id) for servo_id in feedback.missing)
+            asked.ask(again, missing)
+        self._collect(asked, t_end_ns)
+        if asked.missing:
+            names = ", ".join(self.name(servo_id) for servo_id in asked.missing)
             raise BusTimeoutError(f"{names}: no answer in time")
-        frames = feedback_frames(feedback.packets(), self._ids)
-        assert frames is not None
-        return frames
+        return asked.feedback
 
     def _may_ask_again(self, feedback: FeedbackRound, length: int, t_end_ns: int) -> bool:
         """Return whether somebody is missing and there is time; a bus that has long been silent is not asked twice."""

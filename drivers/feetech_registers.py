@@ -9,10 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from drivers.feetech_protocol import HEADER, OVERHEAD_BYTES
 from interfaces.errors import ProtocolError
 
 MODEL_STS3215 = 777
@@ -52,7 +48,10 @@ class Register:
     def decode(self, memory: bytes | bytearray, base: int = 0) -> int:
         """Return the register's value in counts out of memory that starts at address `base`."""
         start = self.address - base
-        raw = int.from_bytes(memory[start : start + self.size], "little")
+        return self.signed(int.from_bytes(memory[start : start + self.size], "little"))
+
+    def signed(self, raw: int) -> int:
+        """Return the value in counts of the register's bits."""
         if self.sign_bit is None:
             return raw
         magnitude = raw & ((1 << self.sign_bit) - 1)
@@ -105,55 +104,7 @@ FEEDBACK_BYTES = PRESENT_TEMPERATURE.address + 1 - FEEDBACK_ADDRESS
 _BEHIND_BYTES = PRESENT_CURRENT.address + PRESENT_CURRENT.size - PRESENT_TEMPERATURE.address - 1
 FEEDBACK_LENGTHS = range(FEEDBACK_BYTES, FEEDBACK_BYTES + _BEHIND_BYTES + FEEDBACK_ADDRESS - EEPROM_BYTES + 1)
 
-FEEDBACK_FRAME = np.dtype(
-    [
-        ("header", "<u2"),
-        ("servo_id", "u1"),
-        ("length", "u1"),
-        ("error", "u1"),
-        ("position", "<u2"),
-        ("velocity", "<u2"),
-        ("load", "<u2"),
-        ("voltage", "u1"),
-        ("temperature", "u1"),
-        ("checksum", "u1"),
-    ]
-)
-_HEADER_WORD = int.from_bytes(HEADER, "little")
-_FRAME_BYTES = FEEDBACK_FRAME.itemsize
-_SIGNED = slice(OVERHEAD_BYTES - 1, OVERHEAD_BYTES - 1 + 6)  # position, velocity, load
-_SIGN_BITS = np.array([15, 15, 10], np.uint16)
-
-
-def feedback_frames(data: bytes, servo_ids: NDArray[np.uint8]) -> NDArray[np.void] | None:
-    """Return the status packets of a sync read of the feedback as a record array, (servo,), None unless all are whole.
-
-    `data` must be exactly the packets of `servo_ids` in order: the common case, checked without a loop.
-    """
-    if len(data) != _FRAME_BYTES * len(servo_ids):
-        return None
-    octets = np.frombuffer(data, np.uint8).reshape(len(servo_ids), _FRAME_BYTES)
-    frames = octets.view(FEEDBACK_FRAME)[:, 0]
-    # Everything from id to checksum adds up to FF in a whole packet.
-    whole = octets[:, 2:].sum(axis=1, dtype=np.uint8) == 0xFF
-    expected = (frames["header"] == _HEADER_WORD) & (frames["servo_id"] == servo_ids)
-    return frames if bool((whole & expected & (frames["length"] == FEEDBACK_BYTES + 2)).all()) else None
-
 
 def feedback_address(length: int) -> int:
     """Return from where on `length` bytes, one of FEEDBACK_LENGTHS, hold the feedback."""
     return FEEDBACK_ADDRESS - max(0, length - FEEDBACK_BYTES - _BEHIND_BYTES)
-
-
-def signed_feedback(frames: NDArray[np.void]) -> NDArray[np.float64]:
-    """Return position, velocity and load, (3, servo), in counts, of what `feedback_frames` returned."""
-    octets = frames.view(np.uint8).reshape(len(frames), _FRAME_BYTES)
-    return from_sign_magnitude(octets[:, _SIGNED].copy().view("<u2"), _SIGN_BITS).T
-
-
-def from_sign_magnitude(raw: NDArray[np.uint16], sign_bit: int | NDArray[np.uint16]) -> NDArray[np.float64]:
-    """Return signed values, any shape, from sign-and-magnitude registers."""
-    sign = np.uint16(1) << sign_bit
-    values = (raw & (sign - 1)).astype(np.float64)
-    np.negative(values, out=values, where=(raw & sign) != 0)
-    return values

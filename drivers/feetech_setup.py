@@ -33,12 +33,26 @@ ANSWER_EVERYTHING = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServoFrame:
-    """How one servo counts: what the driver needs to tell its ticks from radians."""
+    """How one servo counts, and how that is turned into radians of its joint and back."""
 
+    direction: int
     home_ticks: int  # present position at 0 rad, the servo's homing offset taken off
     position_min_ticks: int  # the servo clips goals to this
     position_max_ticks: int
     velocity_ticks_s: int  # worth of one count of velocity
+
+    def to_ticks(self, position_rad: float) -> int:
+        """Return the position nearest to an angle that the encoder has."""
+        ticks = round(self.home_ticks + self.direction * position_rad / RAD_PER_TICK)
+        return min(TICKS_MAX, max(0, ticks))
+
+    def to_rad(self, position_ticks: int) -> float:
+        """Return the angle of a position."""
+        return self.direction * (position_ticks - self.home_ticks) * RAD_PER_TICK
+
+    def to_rad_s(self, velocity_counts: int) -> float:
+        """Return a velocity."""
+        return self.direction * velocity_counts * self.velocity_ticks_s * RAD_PER_TICK
 
 
 def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> ServoFrame:
@@ -63,6 +77,7 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> Se
     _write_eeprom(bus, joint.servo_id, {r: value for r, value in wanted.items() if r.decode(eeprom) != value})
     _write_motion(bus, joint, fastest=0 if phase & registers.PHASE_ZERO_IS_FASTEST else model.speed_max_ticks_s)
     return ServoFrame(
+        direction=joint.direction,
         home_ticks=home_ticks,
         position_min_ticks=position_min,
         position_max_ticks=position_max,

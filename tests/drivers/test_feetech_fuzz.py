@@ -19,11 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drivers.feetech_feedback import FEEDBACK_FRAME_BYTES, read_feedback
 from drivers.feetech_protocol import Packet, PacketParser, build_packet
-from drivers.feetech_registers import FEEDBACK_BYTES, FEEDBACK_FRAME, feedback_frames
+from drivers.feetech_registers import FEEDBACK_BYTES
 
 IDS = range(1, 7)
-FRAME_BYTES = FEEDBACK_FRAME.itemsize
 
 
 def frame_of(number: int) -> bytes:
@@ -32,9 +32,9 @@ def frame_of(number: int) -> bytes:
 
 
 damages = st.one_of(
-    st.tuples(st.just("flip"), st.integers(0, FRAME_BYTES - 1), st.integers(1, 255)),
-    st.tuples(st.just("lose"), st.integers(0, FRAME_BYTES - 1), st.integers(1, FRAME_BYTES)),
-    st.tuples(st.just("insert"), st.integers(0, FRAME_BYTES), st.integers(0, 2**64)),
+    st.tuples(st.just("flip"), st.integers(0, FEEDBACK_FRAME_BYTES - 1), st.integers(1, 255)),
+    st.tuples(st.just("lose"), st.integers(0, FEEDBACK_FRAME_BYTES - 1), st.integers(1, FEEDBACK_FRAME_BYTES)),
+    st.tuples(st.just("insert"), st.integers(0, FEEDBACK_FRAME_BYTES), st.integers(0, 2**64)),
     st.tuples(st.just("twice"), st.just(0), st.just(0)),
 )
 
@@ -212,14 +212,11 @@ def test_a_million_false_headers() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(0, 2**60), min_size=6, max_size=6), st.data())
 def test_the_fast_path_takes_nothing_that_the_parser_would_not(numbers: list[int], data: st.DataObject) -> None:
-    ids = np.array(IDS, np.uint8)
     batch = b"".join(build_packet(i, 0, n.to_bytes(8, "little")) for i, n in zip(IDS, numbers, strict=True))
     flips = data.draw(st.dictionaries(st.integers(0, len(batch) - 1), st.integers(0, 255), max_size=4))
     changed = bytes(flips.get(i, octet) for i, octet in enumerate(batch))
-    frames = feedback_frames(changed, ids)
+    feedback = read_feedback(changed, list(IDS))
     packets = PacketParser(FEEDBACK_BYTES).feed(changed)
-    if frames is not None:
+    if feedback is not None:
         assert [packet.servo_id for packet in packets] == list(IDS)
-        assert [packet.parameters[:2] for packet in packets] == [
-            int(p).to_bytes(2, "little") for p in frames["position"]
-        ]
+        assert [packet.parameters[6:] for packet in packets] == [bytes((x.voltage, x.temperature)) for x in feedback]
