@@ -12,6 +12,7 @@ from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError, ForerunError
 from interfaces.messages import Frame
 from tests.machines.qemu_inside import HostLine, error_of, wait_until
+from tests.machines.qemu_uvc_trial import STAMP_AT_START, STAMP_CONTROL, set_control
 
 DEVICE = Path("/dev/video0")
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
@@ -24,7 +25,7 @@ LOST_WITHIN_S = 30.0  # it looks for the camera for 5 s
 
 def run(host: HostLine) -> None:
     """Open, read; take the camera away for a moment, and for good."""
-    wait_until(DEVICE.exists, f"{DEVICE} is there")
+    plugged_in()
     camera = UvcCamera(camera_config())
     camera.open()
     frames = read_frames(camera)
@@ -50,10 +51,16 @@ def run(host: HostLine) -> None:
     error = error_of(camera.open)
     host.check("opened while it is away", error, ok=isinstance(error, DeviceLostError) and "plugged in" in str(error))
     (DRIVER / "bind").write_text(NAME)
-    wait_until(DEVICE.exists, f"{DEVICE} is back")
+    plugged_in()
     camera.open()
     look_at(host, camera, read_frames(camera))
     camera.close()
+
+
+def plugged_in() -> None:
+    """Return once the camera is there, and stamps as real ones do."""
+    wait_until(DEVICE.exists, f"{DEVICE} is there")
+    set_control(str(DEVICE), STAMP_CONTROL, STAMP_AT_START)
 
 
 def camera_config() -> CameraConfig:

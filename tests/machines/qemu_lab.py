@@ -2,19 +2,21 @@
 
 Boots a stock Debian kernel in QEMU and runs our drivers inside: an FTDI adapter with emulated servos, unplugged and plugged in
 again, also under the command process; two CAN controllers on one wire; a camera. Says what was seen, step by step; ends with
-status 1 when a step failed. Takes a minute or two; needs Debian, and no rights but for the packages that it names.
+status 1 when a step failed, 3 where it cannot run. Takes a minute or two; needs Debian, and no rights but for missing packages.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.machines.debian_packages import install_programs
-from tests.machines.qemu_kernel import fetch_kernel, write_start_files
+from tests.machines.qemu_kernel import Kernel, fetch_kernel, write_start_files
 from tests.machines.qemu_machine import Machine, MachineError
 from tests.machines.qemu_servos import ServosOnSocket
 
@@ -30,6 +32,7 @@ TRIALS = {  # trial: the kernel modules that it needs, beside those of the root
 }
 SILENCE_S = 120.0  # no trial is quiet for so long
 TOTAL_S = 600.0
+NOT_HERE = 3
 
 
 def main() -> int:
@@ -39,10 +42,16 @@ def main() -> int:
     trials = parser.parse_args().trials or list(TRIALS)
     if not set(trials) <= set(TRIALS):
         parser.error(f"trials are {', '.join(TRIALS)}")
+    signal.signal(signal.SIGTERM, leave)
     tally = Tally()
-    install_programs(PROGRAMS)
+    try:
+        install_programs(PROGRAMS)
+        kernel = fetch_kernel(CACHE)
+    except (OSError, subprocess.CalledProcessError) as error:
+        say(f"not run: QEMU, or Debian's kernel package, cannot be had: {error}")
+        return NOT_HERE
     with tempfile.TemporaryDirectory(prefix="forerun-qemu") as folder:
-        run_trials(trials, Path(folder), tally)
+        run_trials(kernel, trials, Path(folder), tally)
     say(f"{tally.n_ok} steps ok, {tally.n_failed} failed, {tally.seconds:.0f} s")
     return 1 if tally.n_failed or not tally.n_ok else 0
 
@@ -67,9 +76,8 @@ class Tally:
         say(f"[{self.seconds:4.0f} s] {kind} {text}")
 
 
-def run_trials(trials: list[str], folder: Path, tally: Tally) -> None:
+def run_trials(kernel: Kernel, trials: list[str], folder: Path, tally: Tally) -> None:
     """Boot the machine, run the trials in it, and count what they say."""
-    kernel = fetch_kernel(CACHE)
     modules = [module for trial in trials for module in TRIALS[trial]]
     start = f"cd {REPOSITORY} && TMPDIR=/run exec {sys.executable} -B -m tests.machines.qemu_guest {' '.join(trials)}"
     write_start_files(folder / "start.cpio", kernel, modules, start)
@@ -97,6 +105,12 @@ def listen(machine: Machine, tally: Tally) -> None:
         elif kind in {"ok", "failed"}:
             tally.count(kind, text)
     raise MachineError(f"it takes longer than {TOTAL_S:g} s")
+
+
+def leave(number: int, frame: object) -> None:
+    """End in order when told to, so that the machine ends, too."""
+    del frame
+    sys.exit(128 + number)
 
 
 def say(text: str) -> None:
