@@ -32,10 +32,15 @@ def test_every_trial_is_there() -> None:
     assert all((here / name).is_file() for name in uml_can.TRIALS)
 
 
+def no_preload(folder: Path) -> dict[str, str]:
+    del folder
+    return {}
+
+
 @pytest.fixture
 def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kernel that runs its start script as an ordinary program, which here means: outside."""
-    monkeypatch.setattr("tests.machines.uml_machine._preload", lambda _folder: dict[str, str]())
+    monkeypatch.setattr("tests.machines.uml_machine._preload", no_preload)
     modules = tmp_path / "kernel" / "usr" / "lib" / "uml" / "modules" / "6.1"
     modules.mkdir(parents=True)
     (modules / "vcan.ko").touch()
