@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pyrealsense2 as rs
 
 from drivers.realsense_warm_up import Exposure
@@ -20,7 +22,7 @@ class Lens:
     cx_px: float
     cy_px: float
     distortion: str  # librealsense's name: "Brown Conrady", "Inverse Brown Conrady", "None"
-    coefficients: tuple[float, ...]
+    distortion_ratio: tuple[float, ...]  # its coefficients, in librealsense's order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class RealSenseFacts:
     depth: Lens | None  # of depth as frames have it, filtered and aligned
     depth_unit_m: float | None  # of the camera: frames have millimetres
     colour_from_depth_m: tuple[float, float, float] | None  # translation, as from depth's axes to colour's
-    colour_from_depth_rotation: tuple[float, ...] | None  # row by row
+    colour_from_depth_rad: tuple[float, float, float] | None  # rotation vector
 
 
 def read_facts(device: rs.device, colour: rs.video_frame, depth: rs.depth_frame | None) -> RealSenseFacts:
@@ -53,15 +55,8 @@ def read_facts(device: rs.device, colour: rs.video_frame, depth: rs.depth_frame 
         colour=_lens(colour),
         depth=_lens(depth) if depth else None,
         depth_unit_m=depth.get_units() if depth else None,
-        colour_from_depth_m=(
-            (extrinsics.translation[0], extrinsics.translation[1], extrinsics.translation[2]) if extrinsics else None
-        ),
-        # librealsense gives it column by column
-        colour_from_depth_rotation=(
-            tuple(extrinsics.rotation[row + 3 * column] for row in range(3) for column in range(3))
-            if extrinsics
-            else None
-        ),
+        colour_from_depth_m=_translation_m(extrinsics) if extrinsics else None,
+        colour_from_depth_rad=_rotation_rad(extrinsics) if extrinsics else None,
     )
 
 
@@ -89,6 +84,21 @@ def _extrinsics(depth: rs.depth_frame, colour: rs.video_frame) -> rs.extrinsics 
         return None
 
 
+def _translation_m(extrinsics: rs.extrinsics) -> tuple[float, float, float]:
+    x_m, y_m, z_m = extrinsics.translation
+    return x_m, y_m, z_m
+
+
+def _rotation_rad(extrinsics: rs.extrinsics) -> tuple[float, float, float]:
+    """Return the rotation vector of librealsense's matrix, which it gives column by column."""
+    matrix = np.array(extrinsics.rotation, np.float64).reshape(3, 3).T
+    doubled_sine = np.array([matrix[2, 1] - matrix[1, 2], matrix[0, 2] - matrix[2, 0], matrix[1, 0] - matrix[0, 1]])
+    sine = float(np.linalg.norm(doubled_sine)) / 2
+    angle_rad = math.atan2(sine, (float(np.trace(matrix)) - 1) / 2)
+    x_rad, y_rad, z_rad = (doubled_sine / 2 * (angle_rad / sine if sine > 0 else 1.0)).tolist()
+    return x_rad, y_rad, z_rad
+
+
 def _lens(frame: rs.video_frame) -> Lens:
     intrinsics = frame.profile.as_video_stream_profile().get_intrinsics()
     return Lens(
@@ -99,5 +109,5 @@ def _lens(frame: rs.video_frame) -> Lens:
         cx_px=intrinsics.ppx,
         cy_px=intrinsics.ppy,
         distortion=str(intrinsics.model).removeprefix("distortion.").replace("_", " ").title(),
-        coefficients=tuple(intrinsics.coeffs),
+        distortion_ratio=tuple(intrinsics.coeffs),
     )

@@ -200,7 +200,7 @@ def test_every_model_streams_and_tells_what_it_is(model: RealSenseModel) -> None
         assert (facts.stamp_domain, camera.health().domain) == ("global_time", "global_time")
         assert (facts.colour.width_px, facts.colour.height_px, facts.colour.cx_px) == (424, 240, 211.5)
         assert facts.colour_from_depth_m == (0, 0, 0)
-        assert facts.colour_from_depth_rotation == (1, 0, 0, 0, 1, 0, 0, 0, 1)
+        assert facts.colour_from_depth_rad == (0, 0, 0)
 
 
 def test_frames_without_metadata_are_said_to_be(caplog: pytest.LogCaptureFixture) -> None:

@@ -162,6 +162,8 @@ def test_recording_of_a_real_d435_tells_what_the_camera_was() -> None:
     assert facts.depth_unit_m == pytest.approx(0.001)
     assert facts.colour_from_depth_m is not None
     assert 0.010 < abs(facts.colour_from_depth_m[0]) < 0.020  # a D435's colour camera sits 15 mm beside its left imager
+    assert facts.colour_from_depth_rad is not None
+    assert 0 < max(map(abs, facts.colour_from_depth_rad)) < 0.02  # and looks the same way, but for how it was mounted
 
 
 @needs_real_recording
