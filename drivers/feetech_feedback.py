@@ -1,7 +1,7 @@
 """The feedback of all servos in one cycle: from the bytes of their answers to counts. Pure.
 
-Without numpy: for half a dozen servos, and a processor whose caches others have used meanwhile, plain integers take a third
-of the time.
+Without numpy: for half a dozen servos, on a processor whose caches others have used meanwhile, plain integers are quicker (the
+whole cycle went from 0.28 to 0.17 ms of processor time on two busy cores, `python -m bench.servo_bus --rate-hz 200`).
 """
 
 from __future__ import annotations
