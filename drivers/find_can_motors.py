@@ -12,18 +12,17 @@ CANopen: CiA 301, 7.2.4 (SDO), 7.2.8 (heartbeat), objects 1000 and 1018; the low
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
 
 from drivers import damiao_protocol as damiao
 from drivers import odrive_protocol as odrive
 from drivers import robstride_protocol as robstride
 from drivers.can_port import CanFrame, CanPort
+from drivers.find_can_questions import FoundMotor, Progress, ask, ask_each
 from interfaces.errors import BusTimeoutError, ProtocolError
 
 LISTEN_NS = 1_200_000_000  # heartbeats of drives come every second at the slowest that is usual
-ANSWER_NS = 20_000_000
 DAMIAO_IDS = range(1, 17)
 ROBSTRIDE_IDS = range(1, 128)  # the factory's is 127
 ROBSTRIDE_HOST = 0xFE  # not the driver's
@@ -47,24 +46,6 @@ TOLD_BY_AXES = frozenset(
 _UPLOAD = 0x40
 _EXPEDITED = 0x43  # answer with 4 bytes in it
 _SDO = struct.Struct("<BHBI")
-
-T = TypeVar("T")
-CanFamily = Literal["odrive", "damiao", "robstride", "cia402"]
-Progress = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundMotor:
-    """One motor or drive, as it is now."""
-
-    family: CanFamily
-    motor_id: int  # axis, motor id or node
-    feedback_id: int | None = None  # of a Damiao motor: the id it answers with
-    model: str
-    firmware: str = ""
-    position_rad: float | None = None  # as the motor tells it
-    temperature_degc: float | None = None
-    state: str = ""
 
 
 @dataclass(slots=True)
@@ -151,16 +132,19 @@ def _axis_state(data: bytes) -> str:
 
 
 def _ask_damiao(port: CanPort, sweep: BusSweep, say: Progress) -> None:
-    for motor_id in DAMIAO_IDS:
-        say(f"Damiao motor {motor_id}?", 0.1 + 0.1 * motor_id / len(DAMIAO_IDS))
-        told = _damiao_register(port, motor_id, damiao.Register.SOFTWARE_VERSION)
-        if told is not None:
-            sweep.motors.append(_damiao_motor(port, motor_id, *told))
+    found = _damiao_registers(
+        port,
+        DAMIAO_IDS,
+        damiao.Register.SOFTWARE_VERSION,
+        lambda motor_id: say(f"Damiao motor {motor_id}?", 0.1 + 0.1 * motor_id / len(DAMIAO_IDS)),
+    )
+    for motor_id, (feedback_id, version) in found.items():
+        sweep.motors.append(_damiao_motor(port, motor_id, feedback_id, version))
 
 
 def _damiao_motor(port: CanPort, motor_id: int, feedback_id: int, version: float) -> FoundMotor:
     limits = (damiao.Register.POSITION_MAX, damiao.Register.VELOCITY_MAX, damiao.Register.TORQUE_MAX)
-    answers = [_damiao_register(port, motor_id, register) for register in limits]
+    answers = [_damiao_registers(port, [motor_id], register).get(motor_id) for register in limits]
     known = [answer[1] for answer in answers if answer is not None]
     if len(known) < len(limits):
         return FoundMotor(
@@ -190,10 +174,12 @@ def _same(usual: damiao.MitRange, span: damiao.MitRange) -> bool:
     return all(abs(a - b) < 1e-3 for a, b in pairs)
 
 
-def _damiao_register(port: CanPort, motor_id: int, register: int) -> tuple[int, float] | None:
-    """Return the id a motor answers with, and one of its registers; None where it does not answer."""
+def _damiao_registers(
+    port: CanPort, ids: Iterable[int], register: int, say: Callable[[int], None] | None = None
+) -> dict[int, tuple[int, float]]:
+    """Return the id that each motor answers with, and one of its registers."""
 
-    def answers(frame: CanFrame) -> tuple[int, float] | None:
+    def answers(motor_id: int, frame: CanFrame) -> tuple[int, float] | None:
         try:
             answer = damiao.parse_register_answer(frame.data)
         except ProtocolError:
@@ -201,52 +187,57 @@ def _damiao_register(port: CanPort, motor_id: int, register: int) -> tuple[int, 
         asked = (motor_id, damiao.READ, register)
         return (frame.can_id, answer.value) if (answer.motor_id, answer.operation, answer.register) == asked else None
 
-    return _ask(port, damiao.read_register(motor_id, register), answers)
+    return ask_each(port, {motor_id: damiao.read_register(motor_id, register) for motor_id in ids}, answers, say)
 
 
 def _damiao_feedback(port: CanPort, motor_id: int, feedback_id: int, span: damiao.MitRange) -> damiao.Feedback | None:
     """Return what a motor says of itself when it is asked for nothing else."""
 
-    def answers(frame: CanFrame) -> damiao.Feedback | None:
+    def answers(motor_id: int, frame: CanFrame) -> damiao.Feedback | None:
         if frame.can_id != feedback_id or len(frame.data) != damiao.FRAME_BYTES:
             return None
         told = damiao.parse_feedback(frame.data, span)
         return told if told.id_nibble == motor_id & 0xF else None
 
-    return _ask(port, damiao.refresh(motor_id), answers)
+    return ask(port, motor_id, damiao.refresh(motor_id), answers)
 
 
 def _ask_robstride(port: CanPort, sweep: BusSweep, say: Progress) -> None:
-    for motor_id in ROBSTRIDE_IDS:
-        say(f"RobStride motor {motor_id}?", 0.2 + 0.3 * motor_id / len(ROBSTRIDE_IDS))
-        question = robstride.make_frame(
-            robstride.Kind.READ, ROBSTRIDE_HOST, motor_id, robstride.parameter_data(robstride.Parameter.SUPPLY_V)
-        )
-        supply_v = _ask(port, question, _supply_answer(motor_id))
-        if supply_v is not None:
-            sweep.motors.append(
-                FoundMotor(family="robstride", motor_id=motor_id, model="RobStride", state=f"supply {supply_v:.1f} V")
-            )
+    data = robstride.parameter_data(robstride.Parameter.SUPPLY_V)
+    questions = {
+        motor_id: robstride.make_frame(robstride.Kind.READ, ROBSTRIDE_HOST, motor_id, data)
+        for motor_id in ROBSTRIDE_IDS
+    }
+    found = ask_each(
+        port,
+        questions,
+        _robstride_supply_v,
+        lambda motor_id: say(f"RobStride motor {motor_id}?", 0.2 + 0.3 * motor_id / len(ROBSTRIDE_IDS)),
+    )
+    sweep.motors += [
+        FoundMotor(family="robstride", motor_id=motor_id, model="RobStride", state=f"supply {supply_v:.1f} V")
+        for motor_id, supply_v in found.items()
+    ]
 
 
-def _supply_answer(motor_id: int) -> Callable[[CanFrame], float | None]:
-    expected = (robstride.Kind.READ, motor_id, ROBSTRIDE_HOST)
-
-    def answers(frame: CanFrame) -> float | None:
-        if robstride.split_id(frame.can_id) != expected or len(frame.data) != robstride.FRAME_BYTES:
-            return None
-        index, value = robstride.parse_parameter(frame)
-        return value if index == robstride.Parameter.SUPPLY_V else None
-
-    return answers
+def _robstride_supply_v(motor_id: int, frame: CanFrame) -> float | None:
+    answer = (robstride.Kind.READ, motor_id, ROBSTRIDE_HOST)
+    if robstride.split_id(frame.can_id) != answer or len(frame.data) != robstride.FRAME_BYTES:
+        return None
+    index, value = robstride.parse_parameter(frame)
+    return value if index == robstride.Parameter.SUPPLY_V else None
 
 
 def _ask_canopen(port: CanPort, sweep: BusSweep, heard: dict[int, str], say: Progress) -> None:
-    for node in CANOPEN_NODES:
-        say(f"CANopen node {node}?", 0.5 + 0.5 * node / len(CANOPEN_NODES))
-        kind = _upload(port, node, 0x1000, 0)
-        if kind is not None or node in heard:
-            sweep.motors.append(_drive(port, node, heard.get(node, ""), kind))
+    kinds = _upload(
+        port,
+        CANOPEN_NODES,
+        (0x1000, 0),
+        lambda node: say(f"CANopen node {node}?", 0.5 + 0.5 * node / len(CANOPEN_NODES)),
+    )
+    sweep.motors += [
+        _drive(port, node, heard.get(node, ""), kinds.get(node)) for node in sorted(kinds.keys() | heard.keys())
+    ]
 
 
 def _drive(port: CanPort, node: int, state: str, kind: int | None = None) -> FoundMotor:
@@ -255,11 +246,8 @@ def _drive(port: CanPort, node: int, state: str, kind: int | None = None) -> Fou
         return FoundMotor(family="cia402", motor_id=node, model="CANopen node", state=state)
     profile = kind & 0xFFFF
     what = "CiA 402 drive" if profile == DRIVE_PROFILE else f"CANopen node, profile {profile}"
-    identity = {
-        name: _upload(port, node, 0x1018, index) for name, index in (("vendor", 1), ("product", 2), ("revision", 3))
-    }
-    told = [f"{name} {value:#x}" for name, value in identity.items() if value is not None and name != "revision"]
-    revision = identity["revision"]
+    vendor, product, revision = (_upload(port, [node], (0x1018, index)).get(node) for index in (1, 2, 3))
+    told = [f"{name} {value:#x}" for name, value in (("vendor", vendor), ("product", product)) if value is not None]
     return FoundMotor(
         family="cia402",
         motor_id=node,
@@ -269,24 +257,16 @@ def _drive(port: CanPort, node: int, state: str, kind: int | None = None) -> Fou
     )
 
 
-def _upload(port: CanPort, node: int, index: int, subindex: int) -> int | None:
-    """Return one object of 4 bytes; None where the node does not answer, or has it not."""
+def _upload(
+    port: CanPort, nodes: Iterable[int], place: tuple[int, int], say: Callable[[int], None] | None = None
+) -> dict[int, int]:
+    """Return one object of 4 bytes, at (index, subindex), of each node that answers and has it."""
 
-    def answers(frame: CanFrame) -> int | None:
+    def answers(node: int, frame: CanFrame) -> int | None:
         if frame.can_id != ANSWER_ID + node or len(frame.data) != _SDO.size:
             return None
-        command, told_index, told_subindex, value = _SDO.unpack(frame.data)
-        return value if (command, told_index, told_subindex) == (_EXPEDITED, index, subindex) else None
+        command, index, subindex, value = _SDO.unpack(frame.data)
+        return value if (command, index, subindex) == (_EXPEDITED, *place) else None
 
-    return _ask(port, CanFrame(QUESTION_ID + node, _SDO.pack(_UPLOAD, index, subindex, 0)), answers)
-
-
-def _ask(port: CanPort, question: CanFrame, answers: Callable[[CanFrame], T | None]) -> T | None:
-    """Return what `answers` takes out of the first frame that is an answer; None where none comes in time."""
-    port.discard()
-    port.send([question])
-    t_end_ns = port.now_ns() + ANSWER_NS
-    while (frame := port.receive(t_end_ns)) is not None:
-        if frame.extended == question.extended and not frame.remote and (told := answers(frame)) is not None:
-            return told
-    return None
+    question = _SDO.pack(_UPLOAD, *place, 0)
+    return ask_each(port, {node: CanFrame(QUESTION_ID + node, question) for node in nodes}, answers, say)

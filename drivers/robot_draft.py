@@ -15,7 +15,7 @@ from pathlib import Path
 
 from drivers.bus_budget import BUDGET_RATIO
 from drivers.feetech_registers import RAD_PER_TICK, TICKS_MAX
-from drivers.find_can_motors import FoundMotor
+from drivers.find_can_questions import FoundMotor
 from drivers.find_everything import BusFindings, Findings, PortFindings
 from drivers.find_servos import FoundServo
 from drivers.find_video import FoundVideo, VideoMode

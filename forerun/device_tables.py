@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from drivers.find_can_motors import FoundMotor
+from drivers.find_can_questions import FoundMotor
 from drivers.find_everything import BusFindings, Findings, PortFindings
 from drivers.find_servos import FoundServo
 from drivers.find_video import FoundVideo

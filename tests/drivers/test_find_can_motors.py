@@ -11,7 +11,8 @@ import pytest
 from drivers import damiao_protocol as damiao
 from drivers import robstride_protocol as robstride
 from drivers.can_port import CanFrame
-from drivers.find_can_motors import BusSweep, FoundMotor, sweep_bus
+from drivers.find_can_motors import BusSweep, sweep_bus
+from drivers.find_can_questions import FoundMotor
 from sim.can_bus import CanBus, CanNode
 from sim.can_nodes import make_nodes
 from sim.damiao_emulator import EmulatedDamiao

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from drivers.find_can import FoundInterface
-from drivers.find_can_motors import BusSweep, FoundMotor
+from drivers.find_can_motors import BusSweep
+from drivers.find_can_questions import FoundMotor
 from drivers.find_everything import BusFindings, Findings, FoundRealSense, PortFindings
 from drivers.find_serial import FoundAdapter
 from drivers.find_servos import FoundServo, Sweep

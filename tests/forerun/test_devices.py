@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from drivers import find_can_motors, find_everything, find_servos
-from drivers.find_can_motors import BusSweep, FoundMotor
+from drivers import find_can_motors, find_can_questions, find_everything, find_servos
+from drivers.find_can_motors import BusSweep
+from drivers.find_can_questions import FoundMotor
 from drivers.find_everything import BusFindings, Findings, FoundRealSense, PortFindings, Search
 from drivers.find_feetech import FeetechFamily
 from drivers.find_holders import Holder
@@ -259,7 +260,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FeetechFamily, "ids", range(8))
     monkeypatch.setattr(FeetechFamily, "baud_rates_hz", (1_000_000,))
     monkeypatch.setattr(find_everything, "FAMILIES", (FeetechFamily(),))
-    monkeypatch.setattr(find_can_motors, "ANSWER_NS", PATIENT_NS)
+    monkeypatch.setattr(find_can_questions, "ANSWER_NS", PATIENT_NS)
     monkeypatch.setattr(find_can_motors, "DAMIAO_IDS", range(1, 8))
     monkeypatch.setattr(find_can_motors, "ROBSTRIDE_IDS", range(1, 2))
 
