@@ -22,7 +22,7 @@ import numpy as np
 
 from drivers import odrive_protocol as protocol
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
-from drivers.can_load import can_budget
+from drivers.can_load import can_budget, frame_bits_max
 from drivers.can_port import CanFrame, CanOpener
 from drivers.odrive_bus import OdriveBus, Question
 from drivers.odrive_protocol import AxisState, Command, ControlMode, Generation, Heartbeat, InputMode, error_names
@@ -37,6 +37,7 @@ HEARTBEAT_PATIENCE_NS = 1_000_000_000  # an axis that holds, and does not say so
 LISTEN_NS = 120_000_000  # before anything is asked
 UNASKED_MAX = 4  # estimates within LISTEN_NS; the factory's setting sends twelve
 VELOCITY_MARGIN = 1.25
+WAIT_RATIO = 0.9  # of the period, at most
 MISSES_MAX = 3
 NANO = 1e-9
 
@@ -52,7 +53,9 @@ class OdriveArm:
         self._turns_per_rad = config.vector("direction") * config.vector("turns_per_turn") / (2 * math.pi)
         self._home_turns = config.vector("home_turns")
         self._current_max_a = config.vector("torque_max_nm") / config.vector("torque_constant_nm_a")
-        self._budget_ns = round(BUDGET_RATIO * config.period_ns)
+        # All heartbeats may come within one cycle, and go before everything else: axes that share a supply start together.
+        heartbeats_ns = len(self._ids) * frame_bits_max(protocol.ANSWER_BYTES) * 1e9 / config.baud_hz
+        self._budget_ns = round(min(BUDGET_RATIO * config.period_ns + heartbeats_ns, WAIT_RATIO * config.period_ns))
         self._bus: OdriveBus | None = None
         self._generations: dict[int, Generation] = {}
         self._slow: Iterator[Question] = iter(())  # what is asked beside the estimates
@@ -269,7 +272,7 @@ class OdriveArm:
 
 
 def bus_budget(config: OdriveConfig) -> BusBudget:
-    """Return what one cycle takes on the wire: targets, questions, answers, one slow question, and what heartbeats are due."""
+    """Return what one cycle takes on the wire: targets, questions, answers, one slow question, and heartbeats on the average."""
     n_axes = len(config.joints)
     n_heartbeats = math.ceil(n_axes * config.period_ns / HEARTBEAT_NS)
     return can_budget({8: 2 * n_axes + 1 + n_heartbeats, 0: n_axes + 1}, config)
