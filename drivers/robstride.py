@@ -159,10 +159,11 @@ class RobstrideArm:
             t_round_ns = port.now_ns() + 2 * len(missing) * self._frame_ns + patience_ns
             self._receive(min(t_end_ns, t_round_ns), lambda: found.keys() >= orders.keys(), found)
             patience_ns *= 2  # a slow bus is not made faster by more questions
+        self._t_measured_ns = (t_sent_ns + port.now_ns()) // 2  # they answer one after the other: the middle of that
+        # Also after a failure: the answer comes in the pause, and the next cycle can begin at once.
+        self._ask(next(i for i in self._turns if i in found or not found), Parameter.SUPPLY_V)
         if missing:
             raise BusTimeoutError(f"{self._names(missing)}: no answer in time")
-        self._t_measured_ns = (t_sent_ns + port.now_ns()) // 2  # they answer one after the other: the middle of that
-        self._ask(next(self._turns), Parameter.SUPPLY_V)
         return [found[motor_id] for motor_id in orders]
 
     def _settle(self, t_end_ns: int) -> None:
