@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from drivers import damiao_protocol as damiao
+from drivers import find_can_motors, find_can_questions
 from drivers import robstride_protocol as robstride
 from drivers.can_port import CanFrame
 from drivers.find_can_motors import BusSweep, sweep_bus
 from drivers.find_can_questions import FoundMotor
+from drivers.open_can import open_can
 from sim.can_bus import CanBus, CanNode
 from sim.can_nodes import make_nodes
 from sim.damiao_emulator import EmulatedDamiao
@@ -210,3 +212,36 @@ def test_a_bus_that_nobody_acknowledges_is_said() -> None:
     told = sweep(Port([]))
     assert told.motors == []
     assert "nobody acknowledges" in told.notes[0]
+
+
+def test_the_canopen_package_s_own_node_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node that is not ours answers: `canopen`, on python-can's virtual bus, in real time."""
+    canopen: Any = pytest.importorskip("canopen")
+    monkeypatch.setattr(find_can_motors, "LISTEN_NS", 1)
+    monkeypatch.setattr(find_can_motors, "DAMIAO_IDS", range(1, 2))
+    monkeypatch.setattr(find_can_motors, "ROBSTRIDE_IDS", range(1, 2))
+    monkeypatch.setattr(find_can_motors, "CANOPEN_NODES", range(40, 44))
+    monkeypatch.setattr(find_can_questions, "ANSWER_NS", 400_000_000)
+    objects = canopen.objectdictionary
+    dictionary = objects.ObjectDictionary()
+    kind = objects.ODVariable("Device type", 0x1000)
+    kind.data_type, kind.default = objects.UNSIGNED32, 0x00020192
+    dictionary.add_object(kind)
+    identity = objects.ODRecord("Identity", 0x1018)
+    for subindex, value in enumerate((0x1F2, 0x33, 0x00020001), start=1):
+        member = objects.ODVariable(f"Entry {subindex}", 0x1018, subindex)
+        member.data_type, member.default = objects.UNSIGNED32, value
+        identity.add_member(member)
+    dictionary.add_object(identity)
+    network = canopen.Network()
+    network.connect(interface="virtual", channel="find-canopen", receive_own_messages=False)
+    port = open_can("virtual:find-canopen", 1_000_000)
+    try:
+        network.add_node(canopen.LocalNode(42, dictionary))
+        told = sweep_bus(port, lambda _what, _share: None)
+    finally:
+        port.close()
+        network.disconnect()
+    assert [(m.family, m.motor_id, m.model, m.firmware) for m in told.motors] == [
+        ("cia402", 42, "CiA 402 drive, vendor 0x1f2, product 0x33", "2.1")
+    ]
