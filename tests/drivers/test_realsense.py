@@ -24,6 +24,7 @@ from drivers.realsense import RealSenseCamera
 from drivers.realsense_models import MODELS, RealSenseModel
 from drivers.realsense_recovery import Patience
 from drivers.realsense_source import InjectedDevice
+from drivers.realsense_stream import RealSenseStream
 from interfaces.errors import DeviceError, DeviceLostError
 from interfaces.messages import Frame
 from sim.software_realsense import SoftwareRealSense
@@ -216,3 +217,18 @@ def test_stream_that_is_not_offered_is_refused_before_the_start_with_those_that_
     camera = RealSenseCamera(camera_config(size_px=(641, 480)), InjectedDevice(software.device))
     with pytest.raises(DeviceError, match="does not offer colour 641x480 at 30 Hz; it offers 640x480 at 30 Hz"):
         camera.open()
+
+
+def test_held_sets_of_librealsense_would_starve_the_stream() -> None:
+    """What Frames are copied for: without copies, the reader of forty frames gets about fifteen."""
+    asked = camera_config()
+    software = SoftwareRealSense(asked)
+    stream, held = RealSenseStream(asked, InjectedDevice(software.device), "camera front", None), list[object]()
+    for number in range(40):
+        push(software, number)
+        frames = stream.newest(200)
+        if frames is None:
+            break
+        held.append(frames)
+    stream.stop()
+    assert 10 < len(held) < 40
