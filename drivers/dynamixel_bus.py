@@ -33,6 +33,7 @@ SETUP_LATENCY_NS = 30_000_000  # nobody is in a hurry, and the servo's return de
 CYCLE_LATENCY_NS = 2_500_000  # USB frames, and the operating system that wakes us; then the missing are asked again
 SHORT_LATENCY_NS = 1_500_000  # what a prompt adapter may take of that; with less it makes no sense to ask again
 TURNAROUND_NS = 60_000  # a servo's pause before it answers, with its return delay set to the shortest
+LATE_BYTES = 1 << 16  # more than can have come since the last cycle
 QUESTION_BYTES = 14  # a sync read, without the ids
 PING_PARAMETERS = MODEL_NUMBER.size + FIRMWARE_VERSION.size
 
@@ -120,7 +121,7 @@ class DynamixelBus:
         ids = list(self._names)
         found: dict[int, Packet] = {}
         for _ in range(SETUP_ATTEMPTS):
-            question = self._questions.pick(self._port.now_ns(), fast=True)
+            question = self._questions.pick(self._port.now_ns(), ids, fast=True)
             if question is None:
                 break
             found = max(found, self._ask_all(question, b"", ids, latency_ns=SETUP_LATENCY_NS), key=len)
@@ -135,8 +136,10 @@ class DynamixelBus:
         Done within `budget_ns`: servos that stay silent are asked once more where the budget allows it. Raises
         BusTimeoutError naming them.
         """
-        self._port.discard()
         t_end_ns = self._port.now_ns() + budget_ns
+        if not self._questions.all_answered:
+            self._questions.hear(self._port.read(LATE_BYTES, self._port.now_ns()))
+        self._port.discard()
         question = self._pick()
         if question is None:
             self.tell(orders)  # the servos shall go on hearing us
@@ -151,10 +154,10 @@ class DynamixelBus:
         return self._feedback(found)
 
     def _pick(self) -> Question | None:
-        t_now_ns = self._port.now_ns()
+        t_now_ns, ids = self._port.now_ns(), list(self._names)
         fast = self._fast and not self._fast_failed
-        question = self._questions.pick(t_now_ns, fast=fast)
-        return question or (self._questions.pick(t_now_ns, fast=not fast) if self._fast else None)
+        question = self._questions.pick(t_now_ns, ids, fast=fast)
+        return question or (self._questions.pick(t_now_ns, ids, fast=not fast) if self._fast else None)
 
     def _patience_ns(self, n_order_bytes: int, budget_ns: int) -> int:
         """Return how long an answer may be late before the missing are asked again; to the end where there is no time for that."""
@@ -170,7 +173,7 @@ class DynamixelBus:
         t_now_ns = self._port.now_ns()
         n_bytes = len(missing) * (STATUS_BYTES + FEEDBACK_BYTES)
         takes_ns = self._takes_ns(QUESTION_BYTES + len(missing), n_bytes, len(missing))
-        again = self._questions.pick(t_now_ns, fast=False) if t_now_ns + takes_ns < t_end_ns else None
+        again = self._questions.pick(t_now_ns, missing, fast=False) if t_now_ns + takes_ns < t_end_ns else None
         if again is not None:
             more = self._ask_all(again, b"", missing, t_end_ns=t_end_ns, latency_ns=LATE_MAX_NS)
             silent = [servo_id for servo_id in missing if servo_id not in more]
@@ -199,38 +202,41 @@ class DynamixelBus:
         self.tell(request)
         receive = self._receive_fast if question.fast else self._receive_plain
         echo_bytes = len(request) if self._echo else 0
-        packets = receive(dict.fromkeys(ids, count), n_bytes + echo_bytes, min(t_end_ns or t_due_ns, t_due_ns))
+        t_deadline_ns = min(t_end_ns or t_due_ns, t_due_ns)
+        packets, received = receive(dict.fromkeys(ids, count), n_bytes + echo_bytes, t_deadline_ns)
         found = {packet.servo_id: packet for packet in packets if packet.servo_id in ids}
         if found:
             self._questions.answered(question, wholly=len(found) == len(ids))
+        self._questions.hear(received)
         return found
 
-    def _receive_fast(self, counts: Mapping[int, int], n_bytes: int, t_deadline_ns: int) -> list[Packet]:
+    def _receive_fast(self, counts: Mapping[int, int], n_bytes: int, t_deadline_ns: int) -> tuple[list[Packet], bytes]:
+        """Return the packets that came in time, and all that came."""
         lead = fast_status_lead(list(counts.values()))
         n_whole = fast_status_bytes(list(counts.values()))
+        packets: list[Packet] = []
         received = b""
-        while more := self._port.read(n_bytes, t_deadline_ns):
+        while n_bytes > 0 and len(packets) < len(counts) and (more := self._port.read(n_bytes, t_deadline_ns)):
             received += more
             packets = parse_fast_status(received, counts)
             start = received.find(lead)
             n_bytes = n_whole - (len(received) - start if start >= 0 else 0)
-            if len(packets) == len(counts) or n_bytes <= 0:
-                return packets
-        return parse_fast_status(received, counts)
+        return packets, received
 
-    def _receive_plain(self, counts: Mapping[int, int], n_bytes: int, t_deadline_ns: int) -> list[Packet]:
+    def _receive_plain(self, counts: Mapping[int, int], n_bytes: int, t_deadline_ns: int) -> tuple[list[Packet], bytes]:
+        """Return the packets that came in time, and all that came."""
         count = next(iter(counts.values()))
         parser = PacketParser(count)
         packets: list[Packet] = []
-        while more := self._port.read(n_bytes, t_deadline_ns):
+        received = b""
+        while n_bytes > 0 and (more := self._port.read(n_bytes, t_deadline_ns)):
+            received += more
             packets += parser.feed(more)
             n_lacking = len(counts.keys() - {packet.servo_id for packet in packets})
-            if not n_lacking:
-                break
             # Stuffing makes packets longer than what they carry, garbage comes on top: go on until all is there.
             begun_bytes = parser.n_missing or STATUS_BYTES + count
-            n_bytes = begun_bytes + (n_lacking - 1) * (STATUS_BYTES + count)
-        return packets
+            n_bytes = begun_bytes + (n_lacking - 1) * (STATUS_BYTES + count) if n_lacking else 0
+        return packets, received
 
     def _feedback(self, found: Mapping[int, Packet]) -> Feedback:
         packets = [found[servo_id] for servo_id in self._names]

@@ -170,6 +170,21 @@ def test_where_there_is_no_time_to_ask_again_only_the_first_silent_one_is_blamed
         bench.arm.exchange(np.zeros(6))
 
 
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
+def test_it_goes_on_as_soon_as_the_late_answers_have_come(fast: bool) -> None:  # noqa: FBT001
+    bench = LateBench(fast=fast)
+    bench.faults.delay_ns = 150 * MS
+    while bench.cycle() or bench.n_cycles < 14:  # all forms are taken
+        continue
+    bench.faults.delay_ns = 0
+    n_until_it_works = 1
+    while not bench.cycle():
+        n_until_it_works += 1
+    # The first of the late answers was due 150 ms after the first question; nothing overtakes the last of them.
+    assert n_until_it_works <= 17
+    assert all(bench.cycle() for _ in range(20))
+
+
 @pytest.mark.parametrize(("rate_hz", "delay_us"), [(100.0, 4300), (60.0, 2400)])
 def test_an_answer_is_waited_for_as_long_as_there_is_nothing_better_to_do(rate_hz: float, delay_us: int) -> None:
     # At 100 Hz and 1 Mbit/s there is no time to ask everybody again: until the cycle's end then. At 60 Hz there is.
