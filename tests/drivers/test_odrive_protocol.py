@@ -190,13 +190,6 @@ def test_whatever_comes_is_decoded_or_refused(data: bytes) -> None:
     decode_anything(data)
 
 
-@pytest.mark.slow
-@settings(max_examples=1_000_000, deadline=None)
-@given(data=st.binary(max_size=8))
-def test_a_million_frames_are_decoded_or_refused(data: bytes) -> None:
-    decode_anything(data)
-
-
 def decode_anything(data: bytes) -> None:
     decoders: list[Callable[[bytes], object]] = [
         protocol.decode_heartbeat,
