@@ -28,7 +28,10 @@ def unpack_package(package: str, folder: Path) -> None:
     fetched = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(fetched, ignore_errors=True)
     fetched.mkdir(parents=True)
-    subprocess.run(["apt-get", "-qq", "download", package], cwd=fetched, check=True)
+    download = ["apt-get", "-qq", "download", package]
+    if subprocess.run(download, cwd=fetched, check=False).returncode:  # the lists may be absent, or old
+        subprocess.run(["apt-get", "-qq", "update"], check=True)
+        subprocess.run(download, cwd=fetched, check=True)
     archive = next(fetched.glob("*.deb"))
     subprocess.run(["dpkg-deb", "-x", str(archive), str(fetched)], check=True)
     archive.unlink()
