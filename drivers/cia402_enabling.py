@@ -1,7 +1,8 @@
 """Drives on their way from whatever state to operation enabled, at the pose they stand at: all of them at once, step by step.
 
 Each step is a controlword in the RPDO of a cycle, with the drive's newest measured position as its target, so that it has that
-before its power comes. A drive that is stuck is named with the step it did not take.
+before its power comes. From then on its target stays: one that followed a sagging joint would let it sink while others are
+still on their way. A drive that is stuck is named with the step it did not take.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Enabling:
     def __init__(self, bus: Cia402Bus, period_ns: int) -> None:
         self._bus = bus
         self._period_ns = period_ns
-        self.goals = dict.fromkeys(bus.drives, 0)  # counts, the targets last sent
+        self.goals: dict[int, int] = {}  # counts, the targets last sent
 
     def reset_faults(self) -> None:
         """Reset the drives that have a fault; raises DeviceError naming one that keeps it."""
@@ -59,14 +60,16 @@ class Enabling:
     def _cycle(self, words: Mapping[int, Controlword]) -> None:
         """Send commands with the measured positions as targets, then wait for the end of the period."""
         t_end_ns = self._bus.now_ns() + self._period_ns
-        for node_id, drive in self._bus.drives.items():
-            if drive.counts is not None:
-                self.goals[node_id] = drive.counts
-        targets = [protocol.target(node_id, word, self.goals[node_id]) for node_id, word in words.items()]
+        targets = [protocol.target(node_id, word, self._goal(node_id)) for node_id, word in words.items()]
         silent = self._bus.cycle(targets, round(CYCLE_BUDGET_RATIO * self._period_ns))
         if silent:
             raise BusTimeoutError(f"{', '.join(self._bus.name(node_id) for node_id in silent)}: no answer in time")
         self._bus.wait(lambda: False, t_end_ns - self._bus.now_ns())
+
+    def _goal(self, node_id: int) -> int:
+        if node_id not in self.goals or state(self._bus, node_id) != PowerState.OPERATION_ENABLED:
+            self.goals[node_id] = protocol.decode_status(self._bus.drives[node_id].status)[1]
+        return self.goals[node_id]
 
     def _in(self, states: set[PowerState]) -> list[int]:
         return [node_id for node_id in self._bus.drives if state(self._bus, node_id) in states]

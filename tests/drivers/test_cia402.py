@@ -248,6 +248,30 @@ def test_a_drive_that_does_not_take_a_step_is_named_with_it(rig: Cia402Rig, monk
         exchange(rig, POSE_RAD)
 
 
+def test_a_drive_that_is_enabled_first_does_not_sink_with_its_load(
+    rig: Cia402Rig, tap: Tap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.arm.open()
+    slow, enter = rig.drives[2], rig.drives[2]._enter  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    t_ready_ns = rig.now_ns() + 300_000_000
+
+    def open_the_brake_first(state: PowerState) -> None:
+        if state != PowerState.SWITCHED_ON or rig.now_ns() > t_ready_ns:
+            enter(state)
+
+    def sag(index: int) -> float:
+        loaded = index == 0 and rig.torque()[0]
+        return (t_ready_ns - rig.now_ns()) * 3e-11 if loaded else 0.0
+
+    monkeypatch.setattr(slow, "_enter", open_the_brake_first)
+    monkeypatch.setattr(rig.motors, "position_rad", sag)
+    tap.frames.clear()
+    rig.arm.hold()
+    told = tap.data(0x201)
+    assert len(told) > 20
+    assert len({data[6:] for data in told}) == 1
+
+
 def test_a_drive_that_let_go_is_not_told_to_operate_again(held: Cia402Rig) -> None:
     exchange(held, POSE_RAD)
     held.drives[1].hear(
