@@ -146,6 +146,7 @@ class UvcCamera:
             left_ns = max(0, t_limit_ns - self._source.now_ns())
             if self._source.wait(min(left_ns, WAIT_SLICE_NS)):
                 return True
+            self._t_taken_ns = self._source.now_ns()  # nothing waits: what comes from now on is new
             if left_ns <= WAIT_SLICE_NS:
                 return False
         return False
