@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 CACHE = Path.home() / ".cache" / "forerun" / "uml"
 PROGRAMS = {"ip": "iproute2", "tc": "iproute2", "insmod": "kmod", "dpkg-deb": "dpkg"}
 MODULES = ("can", "can-raw", "can-dev", "vcan", "slcan", "sch_tbf")  # each after those that it needs
-TRIALS = ("vcan_port_trial.py", "slcan_kernel_trial.py", "vcan_conformance_trial.py")
+TRIALS = ("vcan_port_trial.py", "slcan_kernel_trial.py", "vcan_devices_trial.py", "vcan_conformance_trial.py")
 # A machine that shares its processors answers late: by milliseconds always, by tenths of a second now and then, and the drivers'
 # deadlines are shorter. What is broken fails every time; what was run again is named as RERUN.
 RERUNS = 7
