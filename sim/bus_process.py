@@ -30,11 +30,12 @@ class BusProcess:
     def __init__(self, path: Path) -> None:
         """Remember where the port shall be."""
         self.path = path
+        self._arguments = [str(path.absolute())]
 
     def __enter__(self: Self) -> Self:
         """Start it, and return once the port is there."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", self.MODULE, *self._arguments()],
+            [sys.executable, "-m", self.MODULE, *self._arguments],
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -55,9 +56,6 @@ class BusProcess:
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         self._expect("done")
-
-    def _arguments(self) -> list[str]:
-        return [str(self.path.absolute())]
 
     def _expect(self, answer: str) -> None:
         assert self._process.stdout is not None

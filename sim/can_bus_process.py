@@ -11,8 +11,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from typing_extensions import override
-
 from drivers.can_port import CanFrame
 from sim.bus_process import BusProcess, Commands, Plug, serve
 from sim.can_bus import CanBus
@@ -32,12 +30,7 @@ class CanBusProcess(BusProcess):
     def __init__(self, port: Path | str, nodes: str) -> None:
         """`port` is where the pty shall be, or "can:vcan0"."""
         super().__init__(Path(port))
-        self._port = port if isinstance(port, str) else str(port.absolute())
-        self._nodes = nodes
-
-    @override
-    def _arguments(self) -> list[str]:
-        return [self._port, self._nodes]
+        self._arguments = [port if isinstance(port, str) else str(port.absolute()), nodes]
 
 
 def main(port: str, nodes: str) -> None:
