@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
 from drivers.arm import Arm
 from drivers.bus_budget import BusBudget
-from drivers.can_port import CanOpener
-from drivers.serial_port import PortOpener
 from interfaces.arm_config import ArmConfig
+
+if TYPE_CHECKING:  # an arm on CAN loads no serial port
+    from drivers.can_port import CanOpener
+    from drivers.serial_port import PortOpener
 
 # The key `driver` of the robot file -> module and class; each module also has `bus_budget(config)`.
 _DRIVERS = {
