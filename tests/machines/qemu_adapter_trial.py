@@ -37,7 +37,7 @@ def run(host: HostLine) -> None:
     unplug_in_the_middle(host, arm, target_rad)
     arm.close()
     refused_while_away(host)
-    host.ask("plug")
+    host.ask("plug adapter")
     took_s = wait_until(PORT.exists, f"{PORT} is back")
     host.check("plugged in again", f"{PORT} is back after {took_s:.1f} s", ok=True)
     swing(host, arm, open_and_hold(arm), "six servos again")
@@ -54,7 +54,7 @@ def arm_config() -> FeetechConfig:
 
 def unplug_in_the_middle(host: HostLine, arm: FeetechArm, target_rad: JointVector) -> None:
     """Have the adapter pulled while exchanges go on, and see what they say."""
-    host.tell("unplug")
+    host.tell("unplug adapter")
     t_start_ns = time.monotonic_ns()
     earlier: set[str] = set()
     error: ForerunError | None = None
@@ -62,7 +62,7 @@ def unplug_in_the_middle(host: HostLine, arm: FeetechArm, target_rad: JointVecto
         error = error_of(partial(arm.exchange, target_rad))
         earlier.add(type(error).__name__)
     took_s = (time.monotonic_ns() - t_start_ns) * 1e-9
-    host.await_done("unplug")
+    host.await_done("unplug adapter")
     earlier -= {"NoneType", "DeviceLostError"}
     host.check(
         "unplugged between exchanges",

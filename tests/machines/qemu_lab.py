@@ -100,7 +100,8 @@ def listen(machine: Machine, tally: Tally) -> None:
         if kind == "end":
             return
         if kind == "do":
-            orders[text]()
+            what, name = text.split()
+            orders[what](name)
             machine.inside.send("done")
         elif kind in {"ok", "failed"}:
             tally.count(kind, text)

@@ -18,7 +18,11 @@ from typing import Any
 QEMU = "qemu-system-x86_64"
 START_S = 20.0
 ANSWER_S = 20.0
-USB_SERIAL = {"driver": "usb-serial", "id": "adapter", "chardev": "servos", "bus": "usb.0"}
+ADAPTERS = {  # what can be plugged in and pulled: the name for it, and QEMU's properties
+    "adapter": {"driver": "usb-serial", "chardev": "servos", "bus": "usb.0"},
+    "can0": {"driver": "kvaser_pci", "canbus": "wire", "addr": "0x10"},
+    "can1": {"driver": "kvaser_pci", "canbus": "wire", "addr": "0x11"},  # the other end of the wire
+}
 
 
 class MachineError(Exception):
@@ -89,14 +93,14 @@ class Machine:
         self.inside.close()
         self._orders.close()
 
-    def plug(self) -> None:
-        """Plug the USB adapter in."""
-        self._order("device_add", **USB_SERIAL)
+    def plug(self, name: str) -> None:
+        """Plug an adapter in."""
+        self._order("device_add", id=name, **ADAPTERS[name])
 
-    def unplug(self) -> None:
-        """Pull the USB adapter out, and return once it is gone."""
-        self._order("device_del", id=USB_SERIAL["id"])
-        self._await(lambda said: said.get("event") == "DEVICE_DELETED")
+    def unplug(self, name: str) -> None:
+        """Pull an adapter out, and return once it is gone."""
+        self._order("device_del", id=name)
+        self._await(lambda said: said.get("event") == "DEVICE_DELETED" and said["data"].get("device") == name)
 
     def _order(self, name: str, **arguments: str) -> None:
         self._orders.send(json.dumps({"execute": name, "arguments": arguments}))
@@ -113,12 +117,10 @@ class Machine:
         raise MachineError(f"no answer from {QEMU} in {ANSWER_S:g} s")
 
     def _command_line(self, image: Path, start_files: Path) -> Sequence[str]:
-        devices = [
-            "qemu-xhci,id=usb",
-            ",".join([USB_SERIAL["driver"], *(f"{key}={USB_SERIAL[key]}" for key in ("id", "chardev", "bus"))]),
-            "kvaser_pci,canbus=wire",  # two controllers on one wire
-            "kvaser_pci,canbus=wire",
-        ]
+        devices = ["qemu-xhci,id=usb"]
+        for name, properties in ADAPTERS.items():
+            driver, *others = (f"{key}={value}" if key != "driver" else value for key, value in properties.items())
+            devices.append(",".join([driver, f"id={name}", *others]))
         # fmt: off
         return [
             QEMU, "-nodefaults", "-no-reboot", "-display", "none", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024",
