@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench.arm_rigs.odrive import GEARS, NODE_IDS, TORQUE_CONSTANT_NM_A, OdriveRig, odrive_config
+from bench.arm_rigs.tap import Tap
 from drivers import odrive_protocol as protocol
 from drivers.can_port import CanFrame
 from drivers.odrive import bus_budget
@@ -17,26 +18,6 @@ from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
 from interfaces.messages import JointState, JointVector
 
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4, 0.5, 0.6])
-
-
-class Tap:
-    """A node that says nothing, and keeps what the host tells and asks."""
-
-    def __init__(self) -> None:
-        self.frames: list[CanFrame] = []
-
-    def hear(self, frame: CanFrame, t_now_ns: int) -> list[CanFrame]:
-        del t_now_ns
-        if frame.remote or frame.can_id & 31 == Command.SET_INPUT_POSITION:
-            self.frames.append(frame)
-        return []
-
-    def advance(self, t_now_ns: int) -> list[CanFrame]:
-        del t_now_ns
-        return []
-
-    def power_on(self) -> None:
-        self.frames.clear()
 
 
 @pytest.fixture
