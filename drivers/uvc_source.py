@@ -7,8 +7,8 @@ What OpenCV's V4L2 backend does (modules/videoio/src/cap_v4l.cpp, 4.14), and wha
 - Each property may be refused in silence: size and rate are read back, and must be what was asked.
 - A pixel format that the camera has not is replaced by another in silence. Uncompressed is asked first, and Motion JPEG where the
   size does not come at its rate otherwise (USB 2 carries 640x480 at 30 Hz uncompressed, hardly more).
-- A buffer is the camera's again once its picture is decoded. With a single one the kernel drops each frame that begins
-  meanwhile, up to every second; two are enough for one to fill while the other is decoded.
+- A buffer is the camera's again once its picture is decoded. With a single one the kernel has nowhere to put a frame that
+  begins meanwhile, and drops it; with two, one fills while the other is decoded.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class VideoDevice:
         self.label = path
         self._path = path
         self._open_capture = open_capture or _open_v4l2
-        self._poll = poll or _poll_v4l2
+        self._poll = poll or poll_v4l2
         self._capture: cv2.VideoCapture | None = None
         self._holds_first = False
 
@@ -141,7 +141,8 @@ def _open_v4l2(device: str) -> cv2.VideoCapture:
     return cv2.VideoCapture(device, cv2.CAP_V4L2)
 
 
-def _poll_v4l2(capture: cv2.VideoCapture, timeout_ns: int) -> bool:
+def poll_v4l2(capture: cv2.VideoCapture, timeout_ns: int) -> bool:
+    """Return whether a frame waits, after at most `timeout_ns`; raises DeviceLostError when the camera hung up."""
     # OpenCV takes 0 for "for ever".
     done, ready = cv2.VideoCapture.waitAny([capture], timeoutNs=max(1, timeout_ns))
     if done and len(ready) == 0:  # an array: the index of our camera, 0, would count as nothing

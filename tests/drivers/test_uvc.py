@@ -1,23 +1,18 @@
-"""The UVC driver: pixels of a real video through OpenCV, and everything that goes wrong on a camera made of a virtual clock."""
+"""The UVC driver on a camera made of a virtual clock: stamps, pauses, silence, and a cable that is pulled."""
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import deque
 from dataclasses import replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from bench.camera_rig import camera_config
-from drivers.open_camera import open_camera
-from drivers.uvc import GIVE_UP_NS, PROMPT_NS, RESTARTS_MAX, WARM_UP_FRAMES, UvcCamera
-from drivers.uvc_source import BUFFERS, Bgr, VideoDevice
+from drivers.uvc import GIVE_UP_NS, RESTARTS_MAX, UvcCamera
+from drivers.uvc_source import BUFFERS, Bgr
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import DeviceError, DeviceLostError
+from interfaces.errors import DeviceLostError
 
 SIZE_PX = (64, 48)
 RATE_HZ = 30
@@ -28,32 +23,6 @@ STALE_NS = 500_000_000
 
 def asked(path: str = "/dev/video0", *, size_px: tuple[int, int] = SIZE_PX, rate_hz: int = RATE_HZ) -> CameraConfig:
     return replace(camera_config(depth=False, size_px=size_px, rate_hz=rate_hz), driver="uvc", serial=path)
-
-
-def colours(number: int) -> Bgr:
-    """Left half blue, right half red, brighter from frame to frame."""
-    picture = np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8)
-    picture[:, : SIZE_PX[0] // 2, 0] = 60 + 4 * number
-    picture[:, SIZE_PX[0] // 2 :, 2] = 60 + 4 * number
-    return picture
-
-
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Motion JPEG of 40 frames."""
-    path = tmp_path_factory.mktemp("video") / "video.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), RATE_HZ, SIZE_PX)
-    for number in range(40):
-        writer.write(colours(number))
-    writer.release()
-    return path
-
-
-def playing(path: Path) -> VideoDevice:
-    """The driver's own source, with OpenCV reading a file in the camera's stead: all of it but the V4L2 calls."""
-    return VideoDevice(
-        str(path), open_capture=cv2.VideoCapture, poll=lambda _capture, timeout_ns: timeout_ns > PROMPT_NS
-    )
 
 
 class FakeCamera:
@@ -101,7 +70,7 @@ class FakeCamera:
         if self.spoilt:
             self.spoilt -= 1
             return None
-        return colours(0), (t_frame_ns + self.stamp_offset_ns) / 1e6
+        return np.zeros((SIZE_PX[1], SIZE_PX[0], 3), np.uint8), (t_frame_ns + self.stamp_offset_ns) / 1e6
 
     def stop(self) -> None:
         self._t_next_ns = None
@@ -126,63 +95,6 @@ def camera(fake: FakeCamera) -> UvcCamera:
     camera = UvcCamera(asked(), fake)
     camera.open()
     return camera
-
-
-def test_a_video_comes_through_in_rgb_in_memory_of_its_own(video: Path) -> None:
-    camera = UvcCamera(asked(str(video)), playing(video))
-    camera.open()
-    frames = [camera.read(1.0) for _ in range(10)]
-    camera.close()
-    for count, frame in enumerate(frames):
-        assert frame is not None
-        assert frame.rgb.shape == (48, 64, 3)
-        assert frame.rgb.flags.c_contiguous
-        assert not frame.rgb.flags.writeable
-        expected = colours(WARM_UP_FRAMES + count)[:, :, ::-1].astype(int)
-        inner = np.abs(frame.rgb.astype(int) - expected)[:, [*range(24), *range(40, 64)]]  # JPEG smears at the edge
-        assert inner.max() < 4  # the next frame is 4 brighter
-    brightness = [int(frame.rgb[0, -1, 0]) for frame in frames if frame is not None]
-    assert brightness[-1] > brightness[0]  # each kept as it was, not one memory reused
-
-
-def test_a_source_that_ends_is_started_anew(video: Path) -> None:
-    camera = UvcCamera(asked(str(video)), playing(video))
-    camera.open()
-    frames = [camera.read(60.0) for _ in range(50)]
-    camera.close()
-    assert all(frame is not None for frame in frames)
-    red = [int(frame.rgb[0, -1, 0]) for frame in frames if frame is not None]
-    n_left = 40 - WARM_UP_FRAMES
-    assert red[n_left] < red[0] < red[n_left - 1]  # the video begins again
-
-
-@pytest.mark.parametrize(("size_px", "rate_hz"), [((80, 48), RATE_HZ), (SIZE_PX, 60)], ids=["size", "rate"])
-def test_a_stream_that_it_has_not_is_refused_with_what_it_gives(
-    video: Path, size_px: tuple[int, int], rate_hz: int
-) -> None:
-    camera = UvcCamera(asked(str(video), size_px=size_px, rate_hz=rate_hz), playing(video))
-    with pytest.raises(DeviceError, match=rf"does not offer {size_px[0]}x48 at {rate_hz} Hz: it gives 64x48 at 30 Hz"):
-        camera.open()
-
-
-def test_a_camera_that_is_not_there_is_named_with_the_remedy(tmp_path: Path) -> None:
-    camera = open_camera(asked(str(tmp_path / "video7")))
-    with pytest.raises(DeviceLostError, match=r"camera front \(.*video7\): not there.*plugged in.*forerun devices"):
-        camera.open()
-
-
-def test_a_camera_without_permission_is_named_with_the_remedy(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def forbid(*_: object) -> int:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(os, "open", forbid)
-    with pytest.raises(DeviceError, match=r"no permission: add the user to the group.*video"):
-        open_camera(asked(str(video))).open()
-
-
-def test_what_is_no_camera_is_said(video: Path) -> None:
-    with pytest.raises(DeviceError, match="does not open as a camera"):
-        open_camera(asked(str(video))).open()
 
 
 def test_a_frame_is_stamped_by_the_kernel(fake: FakeCamera, camera: UvcCamera) -> None:
