@@ -70,8 +70,8 @@ class LateBench:
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["fast", "plain"])
-@pytest.mark.parametrize("delay_ms", [1, 3, 9, 10, 11, 20, 35, 100, 150, LATE_MAX_MS - 10])
-@pytest.mark.parametrize("n_late", [1, 6, 7, 40])
+@pytest.mark.parametrize("delay_ms", [1, 9, 10, 11, 35, 150, LATE_MAX_MS - 10])
+@pytest.mark.parametrize("n_late", [1, 7, 40])
 def test_late_for_a_while(fast: bool, delay_ms: int, n_late: int) -> None:  # noqa: FBT001
     bench = LateBench(fast=fast)
     for _ in range(2):
@@ -103,7 +103,7 @@ cycles = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(history=cycles, fast=st.booleans(), rate_hz=st.sampled_from([20.0, 100.0, 200.0]), echo=st.booleans())
 def test_any_pattern_of_delays_losses_and_silence(
     history: list[tuple[int, int, int]],
