@@ -136,6 +136,8 @@ class FeetechArm:
 
     def _find_servos(self, bus: FeetechBus) -> list[ServoModel]:
         models = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
+        # Looked for once more, in case it was the machine that was busy.
+        models.update({servo_id: bus.probe(servo_id) for servo_id, model in models.items() if model is None})
         silent = [bus.name(servo_id) for servo_id, model in models.items() if model is None]
         if silent:
             raise BusTimeoutError(

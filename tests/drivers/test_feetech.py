@@ -216,6 +216,11 @@ def test_missing_servos_are_named(bench: Bench) -> None:
         bench.arm.open()
 
 
+def test_a_servo_that_misses_the_first_questions_is_looked_for_again(bench: Bench) -> None:
+    bench.bus.faults.n_drop = 3  # all of the first servo's
+    assert bench.arm.open().position_rad == pytest.approx(np.zeros(6), abs=RAD_PER_TICK)
+
+
 def test_targets_before_hold_are_refused(bench: Bench) -> None:
     with pytest.raises(DeviceLostError, match="not open"):
         bench.arm.read()
