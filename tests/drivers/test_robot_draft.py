@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from drivers.find_can import FoundInterface
 from drivers.find_can_motors import BusSweep
 from drivers.find_can_questions import FoundMotor
+from drivers.find_dynamixel import DynamixelFamily
 from drivers.find_everything import BusFindings, Findings, FoundRealSense, PortFindings
+from drivers.find_feetech import FeetechFamily
 from drivers.find_serial import FoundAdapter
-from drivers.find_servos import FoundServo, Sweep
+from drivers.find_servos import FoundServo, ServoFamily, Sweep, sweep_port
 from drivers.find_video import FoundVideo, VideoMode
 from drivers.open_devices import bus_budget
 from drivers.robot_draft import draft_robot, refuse_overwriting, write_draft
@@ -20,6 +24,11 @@ from interfaces.arm_config import DamiaoConfig, DynamixelConfig, FeetechConfig
 from interfaces.errors import RefusedError
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.toml_loader import parse_toml
+from sim.dynamixel_bus import DynamixelServoBus
+from sim.dynamixel_bus_process import koch_servos
+from sim.lockstep_serial import LockstepSerial
+from sim.servo_bus import ServoBus
+from sim.servo_bus_process import RigidActuators, rigid_servo_bus
 
 EXAMPLE = (Path(__file__).parents[2] / "robots" / "so101.toml").read_text(encoding="utf-8")
 PATH = Path("robots/mine.toml")
@@ -212,3 +221,21 @@ def test_another_file_is_never_written_over_without_force(tmp_path: Path) -> Non
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="cannot be written: No such file"):
         write_draft(tmp_path / "robots" / "mine.toml", "new", force=False)
+
+
+@pytest.mark.parametrize(
+    ("family", "bus"),
+    [(FeetechFamily(), rigid_servo_bus()), (DynamixelFamily(), DynamixelServoBus(koch_servos(RigidActuators(6))))],
+    ids=["feetech", "dynamixel"],
+)
+def test_a_drafted_arm_opens_at_zero_and_holds_still(family: ServoFamily, bus: ServoBus | DynamixelServoBus) -> None:
+    serial = LockstepSerial(bus, lambda: 0)
+    found = port()
+    sweep_port("bus", [family], serial.open_port, lambda _what, _share: None, into=found.sweep)
+    robot = drafted(Findings(ports=[found]))
+    module = importlib.import_module(f"drivers.{robot.arm.driver}")
+    arm = getattr(module, f"{robot.arm.driver.capitalize()}Arm")(robot.arm, serial.open_port)
+    assert arm.open().position_rad == pytest.approx(np.zeros(6), abs=2e-3)
+    state = arm.hold()
+    assert arm.exchange(state.position_rad).position_rad == pytest.approx(state.position_rad, abs=2e-3)
+    arm.close()
