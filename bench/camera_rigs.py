@@ -96,20 +96,20 @@ class UvcRig:
 
 
 class _FrameQueue:
-    """The FrameSource of drivers/uvc_source.py, with as many buffers as the driver asks for: the oldest picture is lost."""
+    """The FrameSource of drivers/uvc_source.py, with as many buffers as the driver asks for: while all are full, the kernel has none to fill."""
 
     label = "queue"
 
     def __init__(self, config: CameraConfig) -> None:
         self._shape = (config.height_px, config.width_px, 3)
-        self._frames = deque[tuple[Bgr, float]](maxlen=BUFFERS)
+        self._frames = deque[tuple[Bgr, float]]()
         self._arrived = threading.Condition()
         self._streams = False
 
     def put(self, colour: Colour) -> int:
         t_ns = time.monotonic_ns()
         with self._arrived:
-            if self._streams:
+            if self._streams and len(self._frames) < BUFFERS:
                 self._frames.append((np.full(self._shape, colour[::-1], np.uint8), t_ns / 1e6))
                 self._arrived.notify()
         return t_ns
