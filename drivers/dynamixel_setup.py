@@ -76,7 +76,9 @@ def prepare_servo(bus: DynamixelBus, joint: DynamixelJoint, model: Model) -> Ser
         registers.POSITION_MAX: (kept_max, frame.position_max_ticks),
     }
     _write_eeprom(bus, servo_id, {register: value for register, (kept, value) in wanted.items() if kept != value})
-    write_motion(bus, servo_id, frame)
+    # A servo that stopped by its bus watchdog takes no goals, goal PWM included, until `hold` ends that.
+    if bus.read_register(servo_id, registers.BUS_WATCHDOG) != registers.WATCHDOG_TRIPPED:
+        write_motion(bus, servo_id, frame)
     return frame
 
 

@@ -205,6 +205,19 @@ def test_servos_that_hear_nothing_stop_and_start_anew_at_hold(held: Bench) -> No
     assert held.motors.positions_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)
 
 
+def test_an_arm_that_stopped_while_nobody_drove_it_can_be_opened_again(held: Bench) -> None:
+    held.exchange()
+    held.arm.close()
+    held.wait(600 * 1_000_000)
+    assert held.servo(1).get(registers.BUS_WATCHDOG) == registers.WATCHDOG_TRIPPED
+    assert held.arm.open().position_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK)
+    assert held.motors.torque == [True] * 6
+    assert held.motors.positions_rad == pytest.approx(POSE_RAD, abs=RAD_PER_TICK)
+    held.arm.hold()
+    held.exchange(-POSE_RAD)
+    assert held.motors.positions_rad == pytest.approx(-POSE_RAD, abs=RAD_PER_TICK / 2)
+
+
 def test_one_servo_that_stopped_alone_is_found(held: Bench) -> None:
     held.servo(2).save(registers.BUS_WATCHDOG, registers.WATCHDOG_TRIPPED)
     with pytest.raises(DeviceError, match=r"servo 2 \(shoulder_lift\) on dynamixel-bus stopped by itself"):
