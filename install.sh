@@ -9,16 +9,20 @@ readonly ROBOT_EXTRAS=robot,test # the robot's own side: what a Jetson installs,
 
 # librealsense needs libusb and libudev; MuJoCo draws through EGL, on the GPU or on Mesa's software renderer.
 readonly DEMO_PACKAGES=(libusb-1.0-0 libudev1 libegl1 libgl1-mesa-dri libgles2 libopengl0)
-readonly TEST_PACKAGES=("${DEMO_PACKAGES[@]}" shellcheck)
+readonly TEST_PACKAGES=("${DEMO_PACKAGES[@]}" shellcheck gcc libc6-dev) # a compiler for what mends User-mode Linux
 
 usage() {
   cat <<'HELP'
 Usage: ./install.sh demo [options of "forerun demo"]
        ./install.sh test
+       ./install.sh nightly
 
 demo   Sets everything up, then lets the trained policy move the simulated robot and shows what happened.
 test   Sets everything up, then runs formatting, lint, types, import rules and all tests,
-       and the robot's own tests also under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found.
+       the robot's own tests also under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found,
+       and the CAN drivers on the kernel's own interfaces, in User-mode Linux, where that can be had.
+nightly  What takes longer than a change should wait for: a million frames through each protocol's decoder,
+         and a real USB adapter, CAN controllers and camera, plugged and unplugged in a virtual machine.
 
 Needs Python 3.10 to 3.13. Python packages go into .venv* in this folder and nowhere else.
 Debian packages that are missing are installed when run as root, and named otherwise.
@@ -114,7 +118,7 @@ make_main_venv() { # extras
   make_venv .venv "$python" "$1"
 }
 
-# --- the two commands
+# --- the commands
 
 demo() {
   install_packages "${DEMO_PACKAGES[@]}"
@@ -131,8 +135,9 @@ check() { # name, command: all checks run, and those that failed are named at th
   "$@" || failed+=("$name")
 }
 
-robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but what the robot installs
+robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but what the robot installs; side by side, for they mostly wait
   local version python room rooms=()
+  local -A process=()
   for room in interfaces drivers runtime calibration; do
     [[ ! -d tests/$room ]] || rooms+=("tests/$room")
   done
@@ -142,8 +147,22 @@ robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but wh
       continue
     fi
     make_venv ".venv-$version" "$python" "$ROBOT_EXTRAS"
-    check "Robot-side tests, Python $version" ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}"
+    process[$version]=
   done
+  for version in "${!process[@]}"; do
+    ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}" >".venv-$version/tests.log" 2>&1 &
+    process[$version]=$!
+  done
+  for version in "${!process[@]}"; do
+    check "Robot-side tests, Python $version" ended_well "${process[$version]}" ".venv-$version/tests.log"
+  done
+}
+
+ended_well() { # process, its output
+  local status=0
+  wait "$1" || status=$?
+  cat "$2"
+  return "$status"
 }
 
 run_tests() {
@@ -157,6 +176,17 @@ run_tests() {
   check "Shell scripts" shellcheck install.sh .ci/run
   check "All tests" "$bin/python" -m pytest -q --durations=10
   robot_side_tests
+  check "CAN drivers on real SocketCAN" "$bin/python" -m tests.machines.uml_can
+  ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
+  say "All checks passed"
+}
+
+run_nightly() {
+  install_packages "${TEST_PACKAGES[@]}"
+  make_main_venv "$TEST_EXTRAS"
+  check "A million frames through each protocol, and what needs downloads" .venv/bin/python -m pytest -q -m slow
+  check "CAN drivers on real SocketCAN" .venv/bin/python -m tests.machines.uml_can --require
+  check "USB, CAN controllers and camera in a virtual machine" .venv/bin/python -m tests.machines.qemu_lab
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
   say "All checks passed"
 }
@@ -164,6 +194,7 @@ run_tests() {
 case ${1-} in
   demo) demo "${@:2}" ;;
   test) run_tests ;;
+  nightly) run_nightly ;;
   -h | --help | help) usage ;;
   *)
     usage >&2
