@@ -95,7 +95,9 @@ class FeetechArm:
                     f"{bus.name(servo_id)} stands at {goal} ticks, outside its own limits"
                     f" {frame.position_min_ticks}..{frame.position_max_ticks}: it would jump; move it inside by hand"
                 )
-        bus.tell(self._write_goals(ticks))
+        # Each is told its goal, and reads it back, before any drives: one lost order, and it would jump to a goal of old.
+        for servo_id, goal in zip(self._ids, ticks, strict=True):
+            bus.write(servo_id, registers.GOAL_POSITION, goal)
         for servo_id in self._ids:
             bus.write(servo_id, registers.TORQUE_ENABLE, 1)
         self._cycle(b"", SETUP_BUDGET_NS)  # raises what is wrong all the same

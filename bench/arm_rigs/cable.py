@@ -10,11 +10,12 @@ from interfaces.errors import DeviceLostError
 
 
 class Cable:
-    """Whether it is plugged in, and how often it was pulled; joins ports to it."""
+    """Whether it is plugged in, how often it was pulled, and which order gets lost on it; joins ports to it."""
 
     def __init__(self) -> None:
         self.plugged = True
         self._n_pulled = 0
+        self._n_until_lost: int | None = None
 
     def pull(self) -> None:
         """Pull it: what is open is gone for good."""
@@ -25,13 +26,27 @@ class Cable:
         """Put it back: ports can be opened again."""
         self.plugged = True
 
+    def lose(self, n_later: int) -> None:
+        """Lose one order: the next, 0, or one so many later."""
+        self._n_until_lost = n_later
+
+    def carries(self) -> bool:
+        """Return whether an order that is sent now gets to the motors."""
+        if self._n_until_lost is None:
+            return True
+        self._n_until_lost -= 1
+        if self._n_until_lost >= 0:
+            return True
+        self._n_until_lost = None
+        return False
+
     def serial(self, open_port: PortOpener) -> PortOpener:
         """Return an opener of ports that hang on this cable."""
-        return lambda path, baud_hz: _SerialPort(open_port(path, baud_hz), self.check(path))
+        return lambda path, baud_hz: _SerialPort(open_port(path, baud_hz), self, path)
 
     def can(self, open_port: CanOpener) -> CanOpener:
         """Return an opener of ports that hang on this cable."""
-        return lambda port, baud_hz: _CanPort(open_port(port, baud_hz), self.check(port))
+        return lambda port, baud_hz: _CanPort(open_port(port, baud_hz), self, port)
 
     def check(self, port: str) -> Callable[[], None]:
         """Return what raises DeviceLostError once the cable was pulled; raises it now where it is."""
@@ -45,15 +60,34 @@ class Cable:
         return look
 
 
+class OnACable:
+    """The half of an ArmRig that is about its cable."""
+
+    _cable: Cable
+
+    def unplug(self) -> None:
+        """Pull the cable between adapter and computer."""
+        self._cable.pull()
+
+    def plug(self) -> None:
+        """Put it back."""
+        self._cable.plug()
+
+    def lose(self, n_later: int) -> None:
+        """Lose one order on its way to the motors: the next, 0, or one so many later."""
+        self._cable.lose(n_later)
+
+
 class _SerialPort:
-    def __init__(self, port: BytePort, look: Callable[[], None]) -> None:
-        self._port, self._look = port, look
+    def __init__(self, port: BytePort, cable: Cable, path: str) -> None:
+        self._port, self._cable, self._look = port, cable, cable.check(path)
         self.now_ns = port.now_ns
         self.close = port.close
 
     def write(self, data: bytes) -> None:
         self._look()
-        self._port.write(data)
+        if self._cable.carries():
+            self._port.write(data)
 
     def read(self, count: int, t_deadline_ns: int) -> bytes:
         self._look()
@@ -65,14 +99,14 @@ class _SerialPort:
 
 
 class _CanPort:
-    def __init__(self, port: CanPort, look: Callable[[], None]) -> None:
-        self._port, self._look = port, look
+    def __init__(self, port: CanPort, cable: Cable, name: str) -> None:
+        self._port, self._cable, self._look = port, cable, cable.check(name)
         self.now_ns = port.now_ns
         self.close = port.close
 
     def send(self, frames: Sequence[CanFrame]) -> None:
         self._look()
-        self._port.send(frames)
+        self._port.send([frame for frame in frames if self._cable.carries()])
 
     def receive(self, t_deadline_ns: int) -> CanFrame | None:
         self._look()

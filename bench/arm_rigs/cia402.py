@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.can_port import CanFrame
 from drivers.cia402 import Cia402Arm
 from interfaces.arm_config import Cia402Config, Cia402Joint
@@ -61,7 +61,7 @@ def cia402_config(port: str = "can0") -> Cia402Config:
     )
 
 
-class Cia402Rig:
+class Cia402Rig(OnACable):
     """The ArmRig of CANopen drives; the motors' angles are those of the joints, but for direction and home."""
 
     resolution_rad = 2 * math.pi / min(COUNTS_PER_TURN)
@@ -111,14 +111,6 @@ class Cia402Rig:
 
     def heat(self, index: int, temperature_degc: float) -> None:
         """Do nothing: drives of CiA 402 tell no temperature."""
-
-    def unplug(self) -> None:
-        """Pull the adapter's cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the drives off and on."""

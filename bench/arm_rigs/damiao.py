@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.can_port import CanFrame
 from drivers.damiao import DamiaoArm
 from drivers.damiao_protocol import POSITION_STEPS
@@ -29,7 +29,7 @@ ZEROS_RAD = (0.0, 3.0, 0.2, 4.0, -0.1, 0.3, 0.0)
 STIFFNESS_NM_RAD = 0.3
 
 
-class DamiaoRig:
+class DamiaoRig(OnACable):
     """The ArmRig of Damiao motors."""
 
     resolution_rad = 2 * 12.5 / POSITION_STEPS
@@ -74,14 +74,6 @@ class DamiaoRig:
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a motor."""
         self._node(index).rotor_degc = temperature_degc
-
-    def unplug(self) -> None:
-        """Pull the cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the motors off and on."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.dynamixel import DynamixelArm
 from drivers.dynamixel_registers import RAD_PER_TICK
 from interfaces.arm_config import DynamixelConfig
@@ -26,7 +26,7 @@ DIRECTIONS = (1, -1, 1, 1, -1, 1)
 HOMES_TICKS = (2048, 2000, 2100, 2048, 1990, 2060)
 
 
-class DynamixelRig:
+class DynamixelRig(OnACable):
     """The ArmRig of Dynamixel servos."""
 
     resolution_rad = RAD_PER_TICK
@@ -71,14 +71,6 @@ class DynamixelRig:
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a servo."""
         self.bus.servos[index].temperature_degc = temperature_degc
-
-    def unplug(self) -> None:
-        """Pull the USB cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the servos off and on."""

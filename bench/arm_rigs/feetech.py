@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.feetech import FeetechArm
 from drivers.feetech_registers import RAD_PER_TICK
 from interfaces.messages import JointVector
@@ -25,7 +25,7 @@ DIRECTIONS = (1, -1, 1, 1, -1, 1)
 HOMES_TICKS = (2048, 2000, 2100, 2048, 1990, 2060)
 
 
-class FeetechRig:
+class FeetechRig(OnACable):
     """The ArmRig of Feetech servos."""
 
     resolution_rad = RAD_PER_TICK
@@ -75,14 +75,6 @@ class FeetechRig:
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a servo."""
         self._bus.servos[index].temperature_degc = temperature_degc
-
-    def unplug(self) -> None:
-        """Pull the USB cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the servos off and on."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.can_port import CanFrame
 from drivers.odrive import OdriveArm
 from drivers.odrive_protocol import Generation
@@ -62,7 +62,7 @@ def odrive_config(port: str = "can0") -> OdriveConfig:
     )
 
 
-class OdriveRig:
+class OdriveRig(OnACable):
     """The ArmRig of ODrive axes; the motors' angles are those of the axes."""
 
     resolution_rad = 1e-5  # single precision, of some turns
@@ -109,14 +109,6 @@ class OdriveRig:
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm an inverter."""
         self.axes[index].inverter_degc = temperature_degc
-
-    def unplug(self) -> None:
-        """Pull the adapter's cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the axes off and on."""

@@ -68,6 +68,10 @@ class ArmRig(Protocol):
         """Put it back."""
         ...
 
+    def lose(self, n_later: int) -> None:
+        """Lose one order on its way to the motors: the next, 0, or one so many later."""
+        ...
+
     def power_cycle(self) -> None:
         """Switch the motors' power off and on."""
         ...

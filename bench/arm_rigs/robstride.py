@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable
+from bench.arm_rigs.cable import Cable, OnACable
 from drivers.can_port import CanFrame
 from drivers.robstride import ASKING_IDS, HOST_ID, RobstrideArm
 from drivers.robstride_protocol import STEPS, Kind, make_frame
@@ -23,7 +23,7 @@ from sim.robstride_emulator import EmulatedRobstride
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "robstride.toml"
 
 
-class RobstrideRig:
+class RobstrideRig(OnACable):
     """The ArmRig of RobStride motors, as its robot file says."""
 
     resolution_rad = 8 * np.pi / STEPS
@@ -72,14 +72,6 @@ class RobstrideRig:
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a motor."""
         self.nodes[index].temperature_degc = temperature_degc
-
-    def unplug(self) -> None:
-        """Pull the adapter's cable."""
-        self._cable.pull()
-
-    def plug(self) -> None:
-        """Put it back."""
-        self._cable.plug()
 
     def power_cycle(self) -> None:
         """Switch the motors off and on."""

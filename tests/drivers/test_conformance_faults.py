@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -85,6 +86,21 @@ def test_an_unplugged_bus_is_lost_and_comes_back(held: ArmRig) -> None:
     hold(held)
     exchange(held, pose_rad(held, 0.6))
     assert held.angles_rad() == pytest.approx(pose_rad(held, 0.6), abs=held.resolution_rad)
+
+
+@pytest.mark.parametrize("n_later", range(30))
+def test_whichever_order_is_lost_while_beginning_to_hold_nothing_moves(rig: ArmRig, n_later: int) -> None:
+    for index, angle in enumerate(pose_rad(rig, 0.7)):  # far from any target that a motor has of old
+        rig.place(index, float(angle))
+    placed = rig.angles_rad()
+    rig.arm.open()
+    rig.lose(n_later)
+    with suppress(DeviceError):
+        rig.arm.hold()
+    assert rig.angles_rad() == pytest.approx(placed, abs=2 * rig.resolution_rad)
+    rig.arm.hold()
+    assert rig.angles_rad() == pytest.approx(placed, abs=2 * rig.resolution_rad)
+    assert all(rig.torque())
 
 
 def test_motors_that_lost_their_power_are_noticed_and_held_only_when_asked(held: ArmRig) -> None:
