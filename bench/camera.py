@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.camera_rig import camera_config
-from drivers.realsense import RealSenseCamera
-from drivers.realsense_source import InjectedDevice
-from drivers.realsense_stream import RealSenseStream
+from drivers.realsense.camera import RealSenseCamera
+from drivers.realsense.source import InjectedDevice
+from drivers.realsense.stream import RealSenseStream
 from interfaces.camera_config import DEPTH_FILTERS, CameraConfig
 from interfaces.messages import DepthMm, Frame, Rgb
-from runtime.frame_pairing import FramePairing
-from sim.camera_link import CameraLinkServer
-from sim.software_realsense import SimulatedCamera, SoftwareRealSense
+from runtime.policy.frame_pairing import FramePairing
+from sim.camera.link import CameraLinkServer
+from sim.camera.software_realsense import SimulatedCamera, SoftwareRealSense
 
 FRAMES = 600
 FILTERED_FRAMES = 130

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
-from drivers.realsense import RealSenseCamera
-from drivers.realsense_source import InjectedDevice
+from drivers.realsense.camera import RealSenseCamera
+from drivers.realsense.source import InjectedDevice
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError
 from interfaces.messages import DepthMm, Frame, Rgb
-from sim.software_realsense import SoftwareRealSense
+from sim.camera.software_realsense import SoftwareRealSense
 
 LATENCY_MS = 20.0
 LONG_S = 5.0  # for what comes at once on an idle machine

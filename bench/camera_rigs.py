@@ -14,13 +14,13 @@ import numpy as np
 
 from bench.camera_rig import camera_config
 from drivers.camera import Camera
-from drivers.realsense import RealSenseCamera
-from drivers.realsense_source import InjectedDevice
-from drivers.uvc import UvcCamera
-from drivers.uvc_source import BUFFERS, Bgr
+from drivers.realsense.camera import RealSenseCamera
+from drivers.realsense.source import InjectedDevice
+from drivers.uvc.camera import UvcCamera
+from drivers.uvc.source import BUFFERS, Bgr
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError
-from sim.software_realsense import SoftwareRealSense
+from sim.camera.software_realsense import SoftwareRealSense
 
 Colour = tuple[int, int, int]  # red, green, blue
 FEED_S = 0.01
@@ -96,7 +96,7 @@ class UvcRig:
 
 
 class _FrameQueue:
-    """The FrameSource of drivers/uvc_source.py, with as many buffers as the driver asks for: while all are full, the kernel has none to fill."""
+    """The FrameSource of drivers/uvc/source.py, with the driver's number of buffers: while all are full, the kernel has none to fill."""
 
     label = "queue"
 

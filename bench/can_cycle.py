@@ -22,14 +22,14 @@ import numpy as np
 from bench.arm_rigs.cia402 import cia402_config
 from bench.arm_rigs.odrive import odrive_config
 from drivers.arm import Arm
-from drivers.cia402 import Cia402Arm
-from drivers.odrive import OdriveArm
+from drivers.cia402.arm import Cia402Arm
+from drivers.odrive.arm import OdriveArm
 from drivers.open_devices import bus_budget
 from interfaces.arm_config import ArmConfig
 from interfaces.errors import BusTimeoutError
-from sim.can_bus import CanBus
-from sim.can_nodes import CIA402_COUNTS_PER_RAD, make_nodes
-from sim.lockstep_can import LockstepCan
+from sim.can.bus import CanBus
+from sim.can.lockstep import LockstepCan
+from sim.can.nodes import CIA402_COUNTS_PER_RAD, make_nodes
 
 SWING_RAD = 0.4
 SWING_HZ = 0.2
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def arm_config(driver: str, n_motors: int, rate_hz: float) -> ArmConfig:
-    """Return an arm of the motors that sim/can_nodes.py makes."""
+    """Return an arm of the motors that sim/can/nodes.py makes."""
     changes: dict[str, Any] = {"rate_hz": rate_hz}
     if driver == "odrive":
         axis = replace(odrive_config().joints[0], turns_per_turn=1.0)

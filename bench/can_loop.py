@@ -29,22 +29,22 @@ from pathlib import Path
 import numpy as np
 
 from bench.command_rig import RunningCommand, await_line, end, start
-from drivers.can_load import frame_bits_min
-from drivers.damiao import DamiaoArm, bus_budget
+from drivers.can.load import frame_bits_min
+from drivers.damiao.arm import DamiaoArm, bus_budget
 from interfaces.arm_config import DamiaoConfig
 from interfaces.errors import DeviceError
 from interfaces.messages import ActionChunk, CommandState, JointVector
 from interfaces.robot_config import load_robot
 from interfaces.wire import CommandStatus
-from runtime.command_log import Records, Spread, summarise
+from runtime.command.log import Records, Spread, summarise
+from runtime.command.realtime import RateKeeper, enter_realtime
 from runtime.link import PolicyLink
-from runtime.realtime import RateKeeper, enter_realtime
-from sim.can_bus import CanBus
-from sim.can_bus_process import INTERFACE, CanBusProcess
-from sim.lockstep_can import LockstepCan
-from sim.mit_motors import RigidMitMotors
-from sim.yam_arm import yam_nodes
-from sim.yam_links import MODELS
+from sim.can.bus import CanBus
+from sim.can.bus_process import INTERFACE, CanBusProcess
+from sim.can.lockstep import LockstepCan
+from sim.motors.springs import RigidMitMotors
+from sim.yam.arm import yam_nodes
+from sim.yam.links import MODELS
 
 YAM_ROBOT = Path(__file__).parents[1] / "robots" / "yam.toml"
 SETTLE_S = 2.0

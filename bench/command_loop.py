@@ -27,8 +27,8 @@ import numpy as np
 from bench.command_rig import SIMULATED_ROBOT, EmulatedServos, RunningCommand, await_line, end, start
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
-from runtime.command_log import CommandSummary, Records, Spread, summarise
-from runtime.realtime import RateKeeper, enter_realtime
+from runtime.command.log import CommandSummary, Records, Spread, summarise
+from runtime.command.realtime import RateKeeper, enter_realtime
 
 _SETTLE_S = 1.0
 _ROWS = ("other", "fifo", "other-loaded", "fifo-loaded", "bare-loaded")

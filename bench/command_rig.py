@@ -18,7 +18,7 @@ from interfaces.errors import DeviceError
 from interfaces.messages import CommandState
 from interfaces.operator_wire import OperatorOrder, Order
 from interfaces.wire import CommandStatus
-from runtime.command_log import Records, load_log
+from runtime.command.log import Records, load_log
 from runtime.link import PolicyLink
 from runtime.operator_link import ask
 
@@ -53,7 +53,7 @@ def end(process: subprocess.Popen[str]) -> str:
     return process.communicate()[1]
 
 
-def write_robot(folder: Path, robot_file: Path = SIMULATED_ROBOT, **changes: object) -> Path:
+def write_robot(folder: Path, robot_file: Path = SIMULATED_ROBOT, /, **changes: object) -> Path:
     """Write the robot's file into `folder`, with some keys changed, and a patience with the bus that suits a pty.
 
     Its bytes are moved by an ordinary thread of the kernel, which a busy machine may keep from running for 100 ms.
@@ -70,7 +70,7 @@ class EmulatedServos:
     """Six emulated servos at the port `servo-bus` of a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._process = start(folder, "sim.servo_bus_process", "servo-bus")
+        self._process = start(folder, "sim.feetech.bus_process", "servo-bus")
         await_line(self._process, "ready")
 
     def __enter__(self) -> EmulatedServos:
@@ -84,7 +84,7 @@ class EmulatedServos:
         end(self._process)
 
     def tell(self, order: str) -> None:
-        """Order something of sim/servo_bus_process.py, such as "unplug"."""
+        """Order something of sim/feetech/bus_process.py, such as "unplug"."""
         if self._process.stdin is not None:
             self._process.stdin.write(order + "\n")
         await_line(self._process, "done")
@@ -93,7 +93,7 @@ class EmulatedServos:
 class RunningCommand:
     """A command process that works in a folder, with the policy's end of its link, and what it says and writes."""
 
-    def __init__(self, folder: Path, robot_file: Path = SIMULATED_ROBOT, **changes: object) -> None:
+    def __init__(self, folder: Path, robot_file: Path = SIMULATED_ROBOT, /, **changes: object) -> None:
         """Start it on a robot, with some keys of its file changed."""
         self._log = folder / "commands.npz"
         self._operator = folder / "operator.sock"

@@ -20,8 +20,8 @@ import numpy as np
 
 from bench.policy_rig import CommandPeer, PlainCamera, SlowForesight
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.bundle import LoadedBundle, open_bundle
-from runtime.foresight_stage import ForesightStage
+from runtime.policy.bundle import LoadedBundle, open_bundle
+from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy_process import PolicyProcess, seeing_cameras
 
 _ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"

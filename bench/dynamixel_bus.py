@@ -24,13 +24,13 @@ import numpy as np
 from bench.arm_rigs.dynamixel import ROBOT_FILE, koch_arm
 from bench.servo_bus import PAUSE_S, Result, run_at_rate, take_turns
 from bench.servo_contenders import Cycle
-from drivers.dynamixel import DynamixelArm, bus_budget
-from drivers.dynamixel_bus import TURNAROUND_NS
-from drivers.dynamixel_registers import FEEDBACK_BYTES, GOAL_POSITION, PRESENT_EFFORT, PRESENT_POSITION, RAD_PER_TICK
+from drivers.dynamixel.arm import DynamixelArm, bus_budget
+from drivers.dynamixel.bus import TURNAROUND_NS
+from drivers.dynamixel.registers import FEEDBACK_BYTES, GOAL_POSITION, PRESENT_EFFORT, PRESENT_POSITION, RAD_PER_TICK
 from interfaces.errors import BusTimeoutError
 from interfaces.robot_config import load_robot
-from runtime.realtime import enter_realtime
-from sim.dynamixel_bus_process import DynamixelBusProcess
+from runtime.command.realtime import enter_realtime
+from sim.dynamixel.bus_process import DynamixelBusProcess
 
 IDS = list(range(1, 7))
 BAUDS_HZ = (1_000_000, 2_000_000, 4_000_000)

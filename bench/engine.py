@@ -14,9 +14,9 @@ import numpy as np
 
 from interfaces.bundle_manifest import BundleManifest, GraphSpec, load_manifest
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, parity_key
-from runtime.engine import Engine
-from runtime.open_engine import open_engine
-from runtime.parity import Arrays, read_parity
+from runtime.policy.engine import Engine
+from runtime.policy.open_engine import open_engine
+from runtime.policy.parity import Arrays, read_parity
 
 _WARM_UP = 10
 

@@ -26,7 +26,7 @@ from PIL import Image
 from interfaces.flight import ActionInference, CommandCycle, ForesightInference, Line
 from interfaces.messages import ActionChunk, Frame, JointState, JointVector, StageInput, StageInputKind
 from interfaces.robot_config import RobotConfig
-from runtime.command_stage import CommandStage
+from runtime.command.stage import CommandStage
 
 MONOTONIC_TO_EPOCH_NS = 1_700_000_000_000_000_000
 T_START_NS = 5_000_000_000

@@ -21,9 +21,9 @@ import numpy as np
 from interfaces.arm_config import ArmConfig
 from interfaces.messages import ActionChunk, JointRows
 from interfaces.robot_config import load_robot
-from runtime.chunk import Anchor, ChunkFollower
-from runtime.gate import Gate
-from runtime.motion import Motion
+from runtime.command.chunk import Anchor, ChunkFollower
+from runtime.command.gate import Gate
+from runtime.command.motion import Motion
 
 ARM = load_robot(Path(__file__).parents[1] / "robots" / "simulated.toml").arm
 N = len(ARM.joints)

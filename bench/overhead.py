@@ -36,10 +36,10 @@ from interfaces.errors import DeviceError
 from interfaces.messages import ActionChunk, CommandState, Foresight
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.wire import CHUNK_LAYOUT, CommandStatus, decode_chunk, encode_status
-from runtime.bundle import open_bundle
-from runtime.engine import Engine, Tensors
-from runtime.foresight_stage import ForesightStage
-from runtime.frame_pairing import FrameSet
+from runtime.policy.bundle import open_bundle
+from runtime.policy.engine import Engine, Tensors
+from runtime.policy.foresight_stage import ForesightStage
+from runtime.policy.frame_pairing import FrameSet
 from runtime.policy_process import PolicyProcess, go_first, seeing_cameras
 
 _ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"

@@ -19,11 +19,11 @@ from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError
 from interfaces.messages import ActionChunk, CommandState, Foresight, Frame, JointState, Rgb
 from interfaces.wire import CommandStatus
-from runtime.engine import Engine, Tensors
-from runtime.foresight_loop import Foresees
-from runtime.frame_pairing import FrameSet
 from runtime.link import CommandListener
-from runtime.pacer import Pacer
+from runtime.policy.engine import Engine, Tensors
+from runtime.policy.foresight_loop import Foresees
+from runtime.policy.frame_pairing import FrameSet
+from runtime.policy.pacer import Pacer
 
 PATIENCE_S = 30.0  # everything waited for takes tenths of a second, except on a machine that is busy otherwise
 CAPTURE_TO_ARRIVAL_NS = 20_000_000

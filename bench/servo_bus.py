@@ -26,10 +26,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.servo_contenders import CONTENDERS, ROBOT_FILE, Cycle
-from drivers.feetech_registers import RAD_PER_TICK
+from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.robot_config import load_robot
-from runtime.realtime import enter_realtime
-from sim.servo_bus_process import ServoBusProcess
+from runtime.command.realtime import enter_realtime
+from sim.feetech.bus_process import ServoBusProcess
 
 PAUSE_S = 0.004
 N_WARM_UP = 20

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from drivers.feetech import FeetechArm
-from drivers.feetech_registers import FEEDBACK_ADDRESS, FEEDBACK_BYTES, GOAL_POSITION, RAD_PER_TICK
+from drivers.feetech.arm import FeetechArm
+from drivers.feetech.registers import FEEDBACK_ADDRESS, FEEDBACK_BYTES, GOAL_POSITION, RAD_PER_TICK
 from interfaces.errors import BusTimeoutError
 from interfaces.robot_config import load_robot
-from sim.feetech_arm import feetech_arm
+from sim.feetech.arm import feetech_arm
 
 ROBOT_FILE = Path(__file__).parents[1] / "robots" / "simulated.toml"
 IDS = list(range(1, 7))

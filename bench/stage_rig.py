@@ -9,7 +9,7 @@ import numpy as np
 
 from interfaces.messages import ActionChunk, JointCommand, JointState, JointVector
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.command_stage import CommandStage
+from runtime.command.stage import CommandStage
 
 MS = 1_000_000
 ROBOT: RobotConfig = load_robot(Path(__file__).parents[1] / "robots" / "simulated.toml")

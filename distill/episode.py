@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.camera_renderer import CameraRenderer
-from sim.expert import expert_target
-from sim.target_noise import TargetNoise
+from sim.camera.renderer import CameraRenderer
+from sim.expert.expert import expert_target
+from sim.expert.target_noise import TargetNoise
 from sim.tick import COMMAND_NS, PHYSICS_STEPS_A_COMMAND, quantised_rad
 from sim.world import Observation, World
 

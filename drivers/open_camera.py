@@ -15,9 +15,9 @@ def open_camera(config: CameraConfig) -> Camera:
             "`forerun policy` puts it in"
         )
     if config.driver == "uvc":
-        from drivers.uvc import UvcCamera
+        from drivers.uvc.camera import UvcCamera
 
         return UvcCamera(config)
-    from drivers.realsense import RealSenseCamera
+    from drivers.realsense.camera import RealSenseCamera
 
     return RealSenseCamera(config)

@@ -10,17 +10,17 @@ from drivers.bus_budget import BusBudget
 from interfaces.arm_config import ArmConfig
 
 if TYPE_CHECKING:  # an arm on CAN loads no serial port
-    from drivers.can_port import CanOpener
-    from drivers.serial_port import PortOpener
+    from drivers.can.port import CanOpener
+    from drivers.serial.port import PortOpener
 
 # The key `driver` of the robot file -> module and class; each module also has `bus_budget(config)`.
 _DRIVERS = {
-    "feetech": ("drivers.feetech", "FeetechArm"),
-    "dynamixel": ("drivers.dynamixel", "DynamixelArm"),
-    "damiao": ("drivers.damiao", "DamiaoArm"),
-    "cia402": ("drivers.cia402", "Cia402Arm"),
-    "odrive": ("drivers.odrive", "OdriveArm"),
-    "robstride": ("drivers.robstride", "RobstrideArm"),
+    "feetech": ("drivers.feetech.arm", "FeetechArm"),
+    "dynamixel": ("drivers.dynamixel.arm", "DynamixelArm"),
+    "damiao": ("drivers.damiao.arm", "DamiaoArm"),
+    "cia402": ("drivers.cia402.arm", "Cia402Arm"),
+    "odrive": ("drivers.odrive.arm", "OdriveArm"),
+    "robstride": ("drivers.robstride.arm", "RobstrideArm"),
 }
 
 

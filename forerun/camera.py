@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record or play, and print what there was."""
-    from drivers.realsense_takes import play, record
+    from drivers.realsense.takes import play, record
     from interfaces.errors import RefusedError
     from interfaces.robot_config import load_robot
 

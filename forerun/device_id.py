@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from drivers.find_everything import FAMILIES, PortFindings
-from drivers.find_serial import describe_port
-from drivers.find_servos import FoundServo, ServoLine, sweep_port
-from drivers.serial_port import SerialPort
-from drivers.servo_id import require_new_id, set_servo_id
+from drivers.find.everything import FAMILIES, PortFindings
+from drivers.find.serial import describe_port
+from drivers.find.servo_id import require_new_id, set_servo_id
+from drivers.find.servos import FoundServo, ServoLine, sweep_port
+from drivers.serial.port import SerialPort
 from forerun.device_tables import bar, tables_of_port
 from interfaces.errors import RefusedError
 from runtime.terminal import LiveLine

@@ -6,10 +6,10 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 
-from drivers.find_can_questions import FoundMotor
-from drivers.find_everything import BusFindings, Findings, PortFindings
-from drivers.find_servos import FoundServo
-from drivers.find_video import FoundVideo
+from drivers.find.can_questions import FoundMotor
+from drivers.find.everything import BusFindings, Findings, PortFindings
+from drivers.find.servos import FoundServo
+from drivers.find.video import FoundVideo
 
 BAR_CELLS = 20
 MODES_SHOWN = 4

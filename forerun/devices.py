@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from forerun.defaults import EXAMPLE_ROBOT
 
 if TYPE_CHECKING:
-    from drivers.find_everything import Findings
+    from drivers.find.everything import Findings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
         from forerun.device_id import set_id
 
         return set_id(arguments.port, arguments.id, arguments.family, sure=arguments.yes, thorough=arguments.thorough)
-    from drivers.find_everything import Findings
-    from drivers.robot_draft import refuse_overwriting
+    from drivers.find.everything import Findings
+    from drivers.find.robot_draft import refuse_overwriting
 
     if arguments.write:  # before the search, which takes its time
         refuse_overwriting(arguments.write, force=arguments.force)
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _search(arguments: argparse.Namespace, findings: Findings) -> None:
-    from drivers.find_everything import Search, find_everything
+    from drivers.find.everything import Search, find_everything
     from forerun.device_tables import bar
     from runtime.terminal import LiveLine
 
@@ -73,7 +73,7 @@ def _show(findings: Findings, *, as_json: bool) -> None:
 
 
 def _write(arguments: argparse.Namespace, findings: Findings) -> None:
-    from drivers.robot_draft import draft_robot, write_draft
+    from drivers.find.robot_draft import draft_robot, write_draft
 
     text = draft_robot(findings, arguments.write, EXAMPLE_ROBOT.read_text(encoding="utf-8"))
     write_draft(arguments.write, text, force=arguments.force)

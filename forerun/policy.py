@@ -29,8 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
 def make_camera(config: CameraConfig) -> Camera:
     """Return the camera of a robot file; this is the one place where the simulated one is put in."""
     if config.driver == "simulated":
-        from sim.camera_link import CAMERA_SOCKET
-        from sim.software_realsense import SimulatedCamera
+        from sim.camera.link import CAMERA_SOCKET
+        from sim.camera.software_realsense import SimulatedCamera
 
         return SimulatedCamera(config, Path(CAMERA_SOCKET))
     from drivers.open_camera import open_camera

@@ -58,8 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _graphs(record: FlightRecord, bundle_folder: Path | None) -> list[GraphReplay]:
     if bundle_folder is None:
         return []
-    from runtime.bundle import open_bundle
     from runtime.flight.replay_inference import replay_action, replay_foresight
+    from runtime.policy.bundle import open_bundle
 
     bundle = open_bundle(bundle_folder, record.robot)
     return [

@@ -20,7 +20,7 @@ ContextTokens = NDArray[np.float32]  # (token, feature)
 
 
 class CommandState(IntEnum):
-    """What the command process is doing; the table of transitions is runtime/state_machine.py."""
+    """What the command process is doing; the table of transitions is runtime/command/state_machine.py."""
 
     BOOT = 0
     READY = 1

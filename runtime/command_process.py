@@ -14,14 +14,14 @@ from pathlib import Path
 from drivers.open_devices import open_arm
 from interfaces.errors import ConfigError, RefusedError
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.command_log import CommandLog
-from runtime.command_loop import CommandLoop, say
-from runtime.cycle_feed import CycleFeed
-from runtime.dry_arm import DryArm
+from runtime.command.cycle_feed import CycleFeed
+from runtime.command.dry_arm import DryArm
+from runtime.command.guarded_arm import GuardedArm
+from runtime.command.log import CommandLog
+from runtime.command.loop import CommandLoop, say
+from runtime.command.realtime import enter_realtime
 from runtime.flight.feed import FlightFeed
-from runtime.guarded_arm import GuardedArm
 from runtime.link import CommandListener
-from runtime.realtime import enter_realtime
 
 _LOG_S = 1200.0  # the log keeps the last so many seconds
 

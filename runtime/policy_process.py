@@ -23,20 +23,20 @@ from interfaces.camera_config import CameraConfig
 from interfaces.errors import ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.action_loop import ActionLoop
-from runtime.action_stage import ActionStage
-from runtime.bundle import LoadedBundle, bundle_folder, open_bundle
-from runtime.camera_loop import CameraLoop
-from runtime.control import Follow, TakeSnapshot, parse_request
-from runtime.foresight_loop import Foresees, ForesightLoop
-from runtime.foresight_stage import ForesightStage
-from runtime.frame_gathering import FrameGathering
 from runtime.link import PolicyLink
-from runtime.policy_board import PolicyBoard
-from runtime.policy_feed import PolicyFeed, RecordedLog
-from runtime.policy_status import describe
-from runtime.rest_stage import REST, RestStage
-from runtime.snapshot import save_snapshot
+from runtime.policy.action_loop import ActionLoop
+from runtime.policy.action_stage import ActionStage
+from runtime.policy.board import PolicyBoard
+from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
+from runtime.policy.camera_loop import CameraLoop
+from runtime.policy.control import Follow, TakeSnapshot, parse_request
+from runtime.policy.feed import PolicyFeed, RecordedLog
+from runtime.policy.foresight_loop import Foresees, ForesightLoop
+from runtime.policy.foresight_stage import ForesightStage
+from runtime.policy.frame_gathering import FrameGathering
+from runtime.policy.rest_stage import REST, RestStage
+from runtime.policy.snapshot import save_snapshot
+from runtime.policy.status import describe
 
 _log = logging.getLogger(__name__)
 _JOIN_S = 10.0

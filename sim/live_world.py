@@ -9,8 +9,8 @@ import threading
 from typing import Any
 
 from interfaces.errors import RefusedError
-from sim.camera_process import Exposure
-from sim.servo_world import ServoWorld
+from sim.camera.process import Exposure
+from sim.motors.servo_world import ServoWorld
 from sim.tasks import TASKS
 from sim.world import STEP_NS, World
 

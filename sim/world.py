@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.camera_renderer import project
+from sim.camera.renderer import project
 from sim.kinematics import TIP_SITE, so101_kinematics
 from sim.mujoco_headless import mujoco
 from sim.scene import PHYSICS_STEP_S, build_scene, randomise_looks

@@ -7,7 +7,7 @@ Everything lies in the working directory, the run folder: the port named in the 
     {"scene": "push", "seed": 7}   set a task's objects on the table, and watch for its success
     {"status": true}               episode, success, joints; every reply is the status
     {"unplug": "bus"}              pull the serial cable; {"plug": "bus"} puts it back
-    {"camera": "late", "ms": 300}  let the camera be wrong (sim/camera_faults.py); {"camera": "well", "ms": 0} ends it
+    {"camera": "late", "ms": 300}  let the camera be wrong (sim/camera/faults.py); {"camera": "well", "ms": 0} ends it
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ import numpy as np
 from interfaces.errors import ForerunError, ProtocolError
 from interfaces.request_socket import JsonObject, RequestServer
 from interfaces.robot_config import RobotConfig, load_robot
-from sim.camera_faults import CameraFaults
-from sim.camera_process import SimulatedCameraProcess
+from sim.camera.faults import CameraFaults
+from sim.camera.process import SimulatedCameraProcess
 from sim.live_world import LiveWorld
-from sim.pty_port import PtyPort
-from sim.servo_world import ServoWorld
-from sim.simulated_bus import behind_a_pty, simulated_bus
+from sim.motors.servo_world import ServoWorld
+from sim.motors.simulated_bus import behind_a_pty, simulated_bus
+from sim.serial.pty_port import PtyPort
 from sim.viewer import Viewer
 from sim.world import STEP_NS, World
 

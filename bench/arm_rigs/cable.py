@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from drivers.can_port import CanFrame, CanHealth, CanOpener, CanPort
-from drivers.serial_port import BytePort, PortOpener
+from drivers.can.port import CanFrame, CanHealth, CanOpener, CanPort
+from drivers.serial.port import BytePort, PortOpener
 from interfaces.errors import DeviceLostError
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.can_port import CanFrame
-from drivers.cia402 import Cia402Arm
+from drivers.can.port import CanFrame
+from drivers.cia402.arm import Cia402Arm
 from interfaces.arm_config import Cia402Config, Cia402Joint
 from interfaces.messages import JointVector
-from sim.can_bus import CanBus, CanNode
-from sim.cia402_emulator import EmulatedDrive
-from sim.lockstep_can import LockstepCan
-from sim.servo_bus_process import RigidActuators
+from sim.can.bus import CanBus, CanNode
+from sim.can.lockstep import LockstepCan
+from sim.cia402.emulator import EmulatedDrive
+from sim.feetech.bus_process import RigidActuators
 
 NODE_IDS = (1, 7, 127, 20)
 # Not all alike: what mixes two joints up, or forgets a sign, a resolution or an offset, must show.

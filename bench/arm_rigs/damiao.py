@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.can_port import CanFrame
-from drivers.damiao import DamiaoArm
-from drivers.damiao_protocol import POSITION_STEPS
+from drivers.can.port import CanFrame
+from drivers.damiao.arm import DamiaoArm
+from drivers.damiao.protocol import POSITION_STEPS
 from interfaces.arm_config import DamiaoConfig, DamiaoJoint
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
-from sim.can_bus import CanBus
-from sim.damiao_emulator import EmulatedDamiao
-from sim.lockstep_can import LockstepCan
-from sim.mit_motors import RigidMitMotors
+from sim.can.bus import CanBus
+from sim.can.lockstep import LockstepCan
+from sim.damiao.emulator import EmulatedDamiao
+from sim.motors.springs import RigidMitMotors
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "yam.toml"
 # Not all alike: what mixes two joints up, or forgets a sign, a zero or a whole turn, must show.

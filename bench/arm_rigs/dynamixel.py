@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.dynamixel import DynamixelArm
-from drivers.dynamixel_registers import RAD_PER_TICK
+from drivers.dynamixel.arm import DynamixelArm
+from drivers.dynamixel.registers import RAD_PER_TICK
 from interfaces.arm_config import DynamixelConfig
 from interfaces.errors import RefusedError
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
-from sim.dynamixel_bus import DynamixelServoBus
-from sim.dynamixel_bus_process import koch_servos
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_bus_process import RigidActuators
+from sim.dynamixel.bus import DynamixelServoBus
+from sim.dynamixel.bus_process import koch_servos
+from sim.feetech.bus_process import RigidActuators
+from sim.serial.lockstep import LockstepSerial
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "koch.toml"
 # Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.

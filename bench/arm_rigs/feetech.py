@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.feetech import FeetechArm
-from drivers.feetech_registers import RAD_PER_TICK
+from drivers.feetech.arm import FeetechArm
+from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
-from sim.feetech_arm import feetech_arm
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_bus import ServoBus
-from sim.servo_bus_process import RigidActuators
-from sim.servo_emulator import EmulatedServo
+from sim.feetech.arm import feetech_arm
+from sim.feetech.bus import ServoBus
+from sim.feetech.bus_process import RigidActuators
+from sim.feetech.emulator import EmulatedServo
+from sim.serial.lockstep import LockstepSerial
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
 # Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.can_port import CanFrame
-from drivers.odrive import OdriveArm
-from drivers.odrive_protocol import Generation
+from drivers.can.port import CanFrame
+from drivers.odrive.arm import OdriveArm
+from drivers.odrive.protocol import Generation
 from interfaces.arm_config import OdriveConfig, OdriveJoint
 from interfaces.messages import JointVector
-from sim.can_bus import CanBus, CanNode
-from sim.lockstep_can import LockstepCan
-from sim.odrive_emulator import CURRENT_MAX_A, EmulatedAxis
-from sim.servo_bus_process import RigidActuators
+from sim.can.bus import CanBus, CanNode
+from sim.can.lockstep import LockstepCan
+from sim.feetech.bus_process import RigidActuators
+from sim.odrive.emulator import CURRENT_MAX_A, EmulatedAxis
 
 NODE_IDS = (0, 3, 1, 17, 62, 5)
 # Not all alike: what mixes two joints up, or forgets a sign, a gear or an offset, must show.

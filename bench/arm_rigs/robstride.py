@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
-from drivers.can_port import CanFrame
-from drivers.robstride import ASKING_IDS, HOST_ID, RobstrideArm
-from drivers.robstride_protocol import STEPS, Kind, make_frame
+from drivers.can.port import CanFrame
+from drivers.robstride.arm import ASKING_IDS, HOST_ID, RobstrideArm
+from drivers.robstride.protocol import STEPS, Kind, make_frame
 from interfaces.arm_config import RobstrideConfig
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
-from sim.can_bus import CanBus
-from sim.lockstep_can import LockstepCan
-from sim.mit_motors import RigidMitMotors
-from sim.robstride_emulator import EmulatedRobstride
+from sim.can.bus import CanBus
+from sim.can.lockstep import LockstepCan
+from sim.motors.springs import RigidMitMotors
+from sim.robstride.emulator import EmulatedRobstride
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "robstride.toml"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from drivers.can_port import CanFrame
+from drivers.can.port import CanFrame
 
 
 class Tap:
-    """A CanNode of sim/can_bus.py beside the motors, which hears everything; `frames` may be cleared at any time."""
+    """A CanNode of sim/can/bus.py beside the motors, which hears everything; `frames` may be cleared at any time."""
 
     def __init__(self) -> None:
         self.frames: list[CanFrame] = []

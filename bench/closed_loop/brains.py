@@ -7,10 +7,10 @@ import itertools
 from bench.closed_loop.lockstep import Brain
 from interfaces.messages import ActionChunk, Foresight, JointState
 from interfaces.robot_config import PolicyConfig
-from runtime.action_stage import ActionStage
-from runtime.bundle import LoadedBundle
-from runtime.foresight_stage import ForesightStage
-from sim.expert_chunk import expert_chunk
+from runtime.policy.action_stage import ActionStage
+from runtime.policy.bundle import LoadedBundle
+from runtime.policy.foresight_stage import ForesightStage
+from sim.expert.chunk import expert_chunk
 from sim.world import Observation, World
 
 _STEP_NS = 50_000_000  # between the rows of the expert's chunks

@@ -17,7 +17,7 @@ from bench.closed_loop.real_time import RealEpisode, RealTime
 from bench.closed_loop.report import Run, print_report, write_report
 from bench.closed_loop.strip import Moment, save_gif, save_strip
 from interfaces.robot_config import load_robot
-from runtime.command_log import load_log, summarise
+from runtime.command.log import load_log, summarise
 from sim.world import World
 
 

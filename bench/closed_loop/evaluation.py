@@ -12,7 +12,7 @@ from bench.closed_loop.brains import expert_brain, policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
 from interfaces.robot_config import load_robot
-from runtime.bundle import bundle_folder, open_bundle
+from runtime.policy.bundle import bundle_folder, open_bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,12 @@ from bench.closed_loop.latencies import Latencies
 from drivers.open_devices import open_arm
 from interfaces.messages import ActionChunk, Foresight, Frame, JointState
 from interfaces.robot_config import RobotConfig
-from runtime.action_pacer import ActionPacer
-from runtime.command_stage import CommandStage
-from runtime.frame_pacer import FramePacer
-from sim.camera_renderer import CameraRenderer
-from sim.servo_world import ServoWorld
-from sim.simulated_bus import lockstep_port, simulated_bus
+from runtime.command.stage import CommandStage
+from runtime.policy.action_pacer import ActionPacer
+from runtime.policy.frame_pacer import FramePacer
+from sim.camera.renderer import CameraRenderer
+from sim.motors.servo_world import ServoWorld
+from sim.motors.simulated_bus import lockstep_port, simulated_bus
 from sim.world import STEP_NS, World
 
 _PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed
@@ -191,7 +191,7 @@ class _Episode:
         self._look_whether_to_act(foresight.t_done_ns)
 
     def _look_whether_to_act(self, t_ns: int) -> None:
-        """Act on a new foresight at once, and otherwise when a turn is due, as runtime/action_loop.py does."""
+        """Act on a new foresight at once, and otherwise when a turn is due, as runtime/policy/action_loop.py does."""
         if t_ns < self._t_action_free_ns:
             return  # there is a look for when it is free
         fresh, turn = self._foresight_is_fresh, self._turn

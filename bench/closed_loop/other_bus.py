@@ -25,7 +25,7 @@ from interfaces.arm_config import (
 )
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.toml_writer import to_toml
-from runtime.bundle import bundle_folder
+from runtime.policy.bundle import bundle_folder
 
 MOTOR_TIMEOUT_MS = 100.0
 SPRING: dict[str, Any] = {"stiffness_nm_rad": 20.0, "damping_nm_s_rad": 1.0}

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.closed_loop.real_time import RealEpisode
 from bench.closed_loop.success_table import success_table
-from runtime.command_log import CommandSummary, Spread
+from runtime.command.log import CommandSummary, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from drivers.open_devices import bus_budget
 from interfaces.arm_config import ArmConfig
 from interfaces.messages import CommandState
 from interfaces.robot_config import RobotConfig
-from runtime.command_log import Spread
+from runtime.command.log import Spread
 
 # A command that is a tenth of a period early or late is a tenth of a step too far or too short: less than servos feel.
 # At half a period, one command in a hundred could as well have been left out.

@@ -22,7 +22,7 @@ from bench.doctor.trial_robot import trial_robot
 from interfaces.errors import RefusedError
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
-from runtime.command_log import CommandSummary, Records, Spread, load_log, summarise
+from runtime.command.log import CommandSummary, Records, Spread, load_log, summarise
 from runtime.link import PolicyLink
 
 _ARMED_S = 20.0  # to find every motor and write its settings; more means that the bus is not there

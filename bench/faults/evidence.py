@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.faults.limits import MotionLimits, Worst, still, worst_of
-from drivers.feetech_registers import RAD_PER_TICK
+from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.arm_config import ArmConfig
 from interfaces.messages import CommandState
-from runtime.command_log import Records
-from sim.goal_tape import Goals
+from runtime.command.log import Records
+from sim.feetech.goal_tape import Goals
 
 _EXTRA_GOALS = 4  # on the tape and not in the log: each arming makes the measured pose the goal
 _REST_PERIODS = 5  # so many equal commands in a row are rest, and not a turning point

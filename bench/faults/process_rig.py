@@ -17,7 +17,7 @@ from interfaces.messages import CommandState
 from interfaces.operator_wire import OperatorAnswer, OperatorOrder, Order
 from interfaces.robot_config import load_robot
 from runtime.operator_link import ask
-from sim.goal_tape import Goals, load_goals
+from sim.feetech.goal_tape import Goals, load_goals
 
 _TAPE = "goals.npy"
 _ARM = load_robot(SIMULATED_ROBOT).arm

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.arm_rigs.cable import Cable
-from drivers.feetech import FeetechArm
+from drivers.feetech.arm import FeetechArm
 from interfaces.messages import JointVector
 from interfaces.robot_config import RobotConfig
-from runtime.guarded_arm import GuardedArm
-from sim.feetech_arm import feetech_arm
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_bus import BusFaults, ServoBus
-from sim.servo_world import ServoWorld, simulated_servo_bus
+from runtime.command.guarded_arm import GuardedArm
+from sim.feetech.arm import feetech_arm
+from sim.feetech.bus import BusFaults, ServoBus
+from sim.motors.servo_world import ServoWorld, simulated_servo_bus
+from sim.serial.lockstep import LockstepSerial
 from sim.world import STEP_NS, World
 
 _COOL_DEGC = 25.0

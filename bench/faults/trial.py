@@ -1,6 +1,6 @@
 """One sequence of faults on the simulated arm: the real stage, guard, driver and bytes, in lockstep with physics.
 
-The loop is that of runtime/command_loop.py on a virtual clock: listen, exchange, and open a lost bus again.
+The loop is that of runtime/command/loop.py on a virtual clock: listen, exchange, and open a lost bus again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bench.faults.simulated_arm import SimulatedArm
 from bench.faults.watch import Findings, Period, Watch
 from interfaces.messages import ActionChunk, CommandState, JointCommand, JointState, StageInput, StageInputKind
 from interfaces.robot_config import RobotConfig
-from runtime.command_stage import CommandStage
+from runtime.command.stage import CommandStage
 from sim.world import World
 
 RECOVERY_MS = 20_000  # a bus that was lost again and again is opened ever less often, up to 8 s apart

@@ -17,13 +17,13 @@ from bench.peers.clock_camera import ClockCamera
 from bench.peers.contest import Setup
 from bench.peers.frame_code import GoalCode, number_in
 from drivers.camera import CameraHealth
-from drivers.feetech_registers import RAD_PER_TICK
+from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.bundle_manifest import GraphSpec, load_manifest
 from interfaces.graph_contract import POSITIONS, TOKENS
 from interfaces.messages import Frame
 from interfaces.robot_config import load_robot
-from runtime.bundle import LoadedBundle
-from runtime.engine import Tensors
+from runtime.policy.bundle import LoadedBundle
+from runtime.policy.engine import Tensors
 from runtime.policy_process import PolicyProcess, go_first
 
 MANIFEST = Path(__file__).parents[2] / "robots" / "bundles" / "so101-small"

@@ -26,7 +26,7 @@ from bench.peers.frame_code import GoalCode
 from bench.peers.pty_workers import hasten, prompt_ptys
 from bench.peers.stacks import SETUP_FILE, Running, write_robot
 from interfaces.errors import DeviceError
-from sim.goal_tape import load_goals
+from sim.feetech.goal_tape import load_goals
 
 SETTLE_S = 4.0  # from the camera's first frame: connecting, loading, and the way to the first pose
 AFTER_KILL_S = 2.0

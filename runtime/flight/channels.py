@@ -18,7 +18,7 @@ from PIL import Image
 from interfaces.flight import ActionInference, CommandCycle, ForesightInference, Line
 from interfaces.messages import ActionChunk, Frame, JointVector
 from interfaces.robot_config import RobotConfig
-from runtime.chunk import position_at
+from runtime.command.chunk import position_at
 from runtime.flight import topics
 
 _ENCODING: Mapping[str, dict[str, Any]] = {"jpeg": {"quality": 85}, "png": {"compress_level": 1}}

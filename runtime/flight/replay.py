@@ -20,7 +20,7 @@ from interfaces.errors import RefusedError
 from interfaces.flight import CommandCycle
 from interfaces.messages import CommandState, JointCommand, StageInput, StageInputKind
 from interfaces.robot_config import RobotConfig
-from runtime.command_stage import CommandStage
+from runtime.command.stage import CommandStage
 
 _MISSING = "the chunk followed came before the record, or in a gap of it"
 _FIRST = "the record goes on from there"

@@ -17,9 +17,9 @@ from interfaces.errors import ForerunError
 from interfaces.flight import ActionInference, ForesightInference
 from interfaces.graph_contract import FORESIGHT_AGE, JOINTS, NOISE, POSITIONS, PREFIX, TOKENS
 from interfaces.messages import Foresight, Frame
-from runtime.bundle import LoadedBundle
 from runtime.flight.record import FlightRecord, RecordedFrame
-from runtime.foresight_stage import ForesightStage
+from runtime.policy.bundle import LoadedBundle
+from runtime.policy.foresight_stage import ForesightStage
 
 Progress = Callable[[float], None]
 

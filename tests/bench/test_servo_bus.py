@@ -6,7 +6,7 @@ import pytest
 
 from bench.servo_bus import Result, run_cycle, run_second
 from bench.servo_contenders import CONTENDERS
-from sim.servo_bus_process import ServoBusProcess
+from sim.feetech.bus_process import ServoBusProcess
 
 
 def test_good_failed_and_stale_cycles_are_told_apart() -> None:

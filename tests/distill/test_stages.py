@@ -12,7 +12,7 @@ from distill.stages import run_recipe
 from export.provenance import provenance_of_this_tree
 from export.small_policy import export_small_policy
 from interfaces.robot_config import load_robot
-from runtime.bundle import open_bundle
+from runtime.policy.bundle import open_bundle
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.camera_rig import camera_config
 from drivers.open_camera import open_camera
-from drivers.realsense_source import find_cameras
+from drivers.realsense.source import find_cameras
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError, RefusedError
 

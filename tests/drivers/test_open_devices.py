@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drivers.feetech import FeetechArm
+from drivers.feetech.arm import FeetechArm
 from drivers.open_devices import open_arm
 from interfaces.robot_config import load_robot
 

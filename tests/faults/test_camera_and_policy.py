@@ -14,7 +14,7 @@ from interfaces.errors import RefusedError
 from interfaces.messages import CommandState
 from interfaces.operator_wire import OperatorOrder, Order
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.command_log import Records, load_log
+from runtime.command.log import Records, load_log
 from runtime.operator_link import ask
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots/simulated.toml"

@@ -9,7 +9,7 @@ import numpy as np
 from bench.command_rig import end
 from bench.faults.limits import rest_max_ns
 from bench.faults.process_rig import FaultRig
-from drivers.feetech_registers import RAD_PER_TICK
+from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
 

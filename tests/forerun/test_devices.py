@@ -8,24 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from drivers import find_can_motors, find_can_questions, find_everything, find_servos
-from drivers.find_can_motors import BusSweep
-from drivers.find_can_questions import FoundMotor
-from drivers.find_everything import BusFindings, Findings, FoundRealSense, PortFindings, Search
-from drivers.find_feetech import FeetechFamily
-from drivers.find_holders import Holder
-from drivers.find_serial import FoundAdapter, describe_port
-from drivers.find_video import FoundVideo, VideoMode
+from drivers.find import can_motors as find_can_motors
+from drivers.find import can_questions as find_can_questions
+from drivers.find import everything as find_everything
+from drivers.find import servos as find_servos
+from drivers.find.can_motors import BusSweep
+from drivers.find.can_questions import FoundMotor
+from drivers.find.everything import BusFindings, Findings, FoundRealSense, PortFindings, Search
+from drivers.find.feetech import FeetechFamily
+from drivers.find.holders import Holder
+from drivers.find.serial import FoundAdapter, describe_port
+from drivers.find.video import FoundVideo, VideoMode
 from forerun import device_id
 from forerun.__main__ import main
 from forerun.device_tables import bar, tables
 from interfaces.errors import DeviceError
 from interfaces.robot_config import load_robot
-from sim.can_bus_process import CanBusProcess
-from sim.lockstep_serial import LockstepSerial
-from sim.servo_bus import ServoBus
-from sim.servo_bus_process import RigidActuators, ServoBusProcess, rigid_servo_bus
-from sim.servo_emulator import EmulatedServo
+from sim.can.bus_process import CanBusProcess
+from sim.feetech.bus import ServoBus
+from sim.feetech.bus_process import RigidActuators, ServoBusProcess, rigid_servo_bus
+from sim.feetech.emulator import EmulatedServo
+from sim.serial.lockstep import LockstepSerial
 
 PATIENT_NS = 400_000_000  # for answers on a pty, on a machine that is busy
 

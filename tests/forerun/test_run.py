@@ -17,7 +17,7 @@ from bench.command_rig import EmulatedServos, write_robot
 from bench.run_rig import StartedForerun, children_of, runs, wait_until
 from interfaces.messages import CommandState
 from runtime.flight.reader import read_flight
-from sim.goal_tape import load_goals
+from sim.feetech.goal_tape import load_goals
 
 BUNDLES = Path(__file__).parents[2] / "robots" / "bundles"
 STEP_MAX_TICKS = 27  # 4 rad/s for 10 ms

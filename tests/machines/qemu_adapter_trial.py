@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from drivers.feetech import FeetechArm
+from drivers.feetech.arm import FeetechArm
 from interfaces.arm_config import FeetechConfig
 from interfaces.errors import DeviceLostError, ForerunError
 from interfaces.messages import JointVector

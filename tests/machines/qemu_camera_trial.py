@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from drivers.uvc import UvcCamera
+from drivers.uvc.camera import UvcCamera
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError, ForerunError
 from interfaces.messages import Frame

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from drivers.arm import Arm
-from drivers.can_link import read_link
+from drivers.can.link import read_link
 from drivers.open_devices import open_arm
 from interfaces.arm_config import AnyArmConfig, DamiaoConfig, RobstrideConfig
 from interfaces.errors import BusTimeoutError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
-from sim.can_bus_process import CanBusProcess
+from sim.can.bus_process import CanBusProcess
 from tests.machines.can_interface import command
 from tests.machines.qemu_inside import HostLine, error_of, wait_until
 from tests.machines.qemu_swing import open_and_hold, swing

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from sim.servo_bus import Reply
-from sim.servo_bus_process import rigid_servo_bus
+from sim.feetech.bus import Reply
+from sim.feetech.bus_process import rigid_servo_bus
 
 IDLE_S = 0.05
 

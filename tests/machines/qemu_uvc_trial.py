@@ -14,8 +14,8 @@ import time
 
 import numpy as np
 
-from drivers.find_video import FoundVideo, find_video
-from drivers.uvc import UvcCamera
+from drivers.find.video import FoundVideo, find_video
+from drivers.uvc.camera import UvcCamera
 from interfaces.camera_config import CameraConfig
 from interfaces.messages import Frame
 from tests.machines.qemu_inside import HostLine, error_of, wait_until

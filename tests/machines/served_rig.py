@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs import RIGS
-from sim.can_server import CanServer
+from sim.can.server import CanServer
 
 
 class Motors:

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from drivers.can_link import read_link
-from drivers.can_port import CanFrame, CanPort
-from drivers.open_can import open_can
+from drivers.can.link import read_link
+from drivers.can.open_port import open_can
+from drivers.can.port import CanFrame, CanPort
 from interfaces.errors import DeviceLostError, RefusedError
-from sim.can_bus_process import CanBusProcess
-from sim.can_nodes import ECHO_OFFSET
+from sim.can.bus_process import CanBusProcess
+from sim.can.nodes import ECHO_OFFSET
 from tests.machines.can_interface import command
 
 TIOCSETD, N_SLCAN, SIOCGIFNAME = 0x5423, 17, 0x8910

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from drivers import find_can_motors, find_can_questions
-from drivers.find_can import find_interfaces
-from drivers.find_everything import Findings, Search, find_everything
+from drivers.find import can_motors as find_can_motors
+from drivers.find import can_questions as find_can_questions
+from drivers.find.can import find_interfaces
+from drivers.find.everything import Findings, Search, find_everything
 from forerun.__main__ import main
-from sim.can_bus_process import CanBusProcess
+from sim.can.bus_process import CanBusProcess
 from tests.machines.can_interface import command, virtual_interface
 
 PATIENT_NS = 2_000_000_000

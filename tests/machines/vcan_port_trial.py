@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.can_bus_off import PATIENCE_NS
-from drivers.can_link import CanLink, read_link
-from drivers.can_port import CanFrame, CanHealth, CanPort
-from drivers.open_can import open_can
-from drivers.socketcan import ERROR_BUS_OFF, ERROR_RESTARTED
+from drivers.can.bus_off import PATIENCE_NS
+from drivers.can.link import CanLink, read_link
+from drivers.can.open_port import open_can
+from drivers.can.port import CanFrame, CanHealth, CanPort
+from drivers.can.socketcan import ERROR_BUS_OFF, ERROR_RESTARTED
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError
-from sim.can_bus_process import CanBusProcess
-from sim.can_nodes import ECHO_OFFSET
-from sim.can_server import ERROR, pack_frame, unpack_frame
+from sim.can.bus_process import CanBusProcess
+from sim.can.nodes import ECHO_OFFSET
+from sim.can.server import ERROR, pack_frame, unpack_frame
 from tests.machines.can_interface import command, virtual_interface
 
 GENEROUS_NS = 20_000_000_000

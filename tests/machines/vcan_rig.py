@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs import RIGS
+from bench.arm_rigs.cable import Cable
 from drivers.arm import Arm
-from drivers.open_can import open_can
+from drivers.can.open_port import open_can
 from interfaces.messages import JointVector
 from tests.machines.can_interface import command
 
@@ -70,6 +71,7 @@ class VcanRig:
         self.answers_each_target: bool = model.answers_each_target
         self.config = in_real_time(model.config, motors.interface)
         self._driver: Any = type(model.arm)
+        self._cable = Cable()
         self._interface = motors.interface
         self._tell = motors.tell
         self._tell("begin")
@@ -78,7 +80,7 @@ class VcanRig:
 
     def arm_with(self, **changes: Any) -> Arm:
         """Return a driver for the same motors."""
-        arm: Arm = self._driver(replace(self.config, **changes), open_can)
+        arm: Arm = self._driver(replace(self.config, **changes), self._cable.can(open_can))
         return arm
 
     def now_ns(self) -> int:
@@ -112,6 +114,10 @@ class VcanRig:
     def plug(self) -> None:
         """Take it up."""
         command(f"ip link set {self._interface} up")
+
+    def lose(self, n_later: int) -> None:
+        """Lose one order: the next, 0, or one so many later."""
+        self._cable.lose(n_later)
 
     def power_cycle(self) -> None:
         """Switch the motors off and on."""

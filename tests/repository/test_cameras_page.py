@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drivers.realsense_models import MODELS, STEREO_MODULE, shown_firmware
-from drivers.realsense_recovery import Patience
-from drivers.realsense_warm_up import FRAMES_MAX, FRAMES_MIN
+from drivers.realsense.models import MODELS, STEREO_MODULE, shown_firmware
+from drivers.realsense.recovery import Patience
+from drivers.realsense.warm_up import FRAMES_MAX, FRAMES_MIN
 from interfaces.camera_config import DEPTH_FILTERS
 from interfaces.robot_config import RobotConfig
 from interfaces.toml_loader import parse_toml

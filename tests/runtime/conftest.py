@@ -13,8 +13,8 @@ from bench.policy_rig import CommandPeer, PlainCamera, SlowForesight
 from bench.stage_rig import POSE, Trial
 from interfaces.messages import CommandState, Frame, JointState
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.bundle import LoadedBundle, open_bundle
-from runtime.foresight_stage import ForesightStage
+from runtime.policy.bundle import LoadedBundle, open_bundle
+from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy_process import PolicyProcess
 
 ROOT = Path(__file__).parents[2]

@@ -27,7 +27,7 @@ from bench.command_rig import (
 )
 from interfaces.messages import ActionChunk, CommandState
 from interfaces.wire import CommandStatus
-from runtime.command_log import Records
+from runtime.command.log import Records
 from runtime.link import PolicyLink
 
 MS = 1_000_000
@@ -274,6 +274,6 @@ def test_it_imports_no_inference_no_images_no_camera(folder: Path, servos: Emula
         process.terminate()
         status, threads, *modules = process.communicate(timeout=PATIENCE_S)[0].split()
     assert (status, threads) == ("0", "1")
-    assert "drivers.feetech" in modules
-    forbidden = {"onnxruntime", "cv2", "pyrealsense2", "rich", "torch", "mujoco", "sim", "drivers.realsense"}
+    assert "drivers.feetech.arm" in modules
+    forbidden = {"onnxruntime", "cv2", "pyrealsense2", "rich", "torch", "mujoco", "sim", "drivers.realsense.camera"}
     assert not forbidden.intersection(modules)

@@ -19,9 +19,9 @@ from interfaces.errors import BundleError, ConfigError, DeviceError, RefusedErro
 from interfaces.messages import CommandState, Foresight
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
-from runtime.bundle import LoadedBundle
-from runtime.command_stage import CommandStage
-from runtime.foresight_stage import ForesightStage
+from runtime.command.stage import CommandStage
+from runtime.policy.bundle import LoadedBundle
+from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy_process import PolicyProcess, run
 
 StartPolicy = Callable[..., PolicyProcess]

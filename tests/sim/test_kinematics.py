@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.inverse_kinematics import FINGERS_DOWN_RAD, joints_for_tip
+from sim.expert.inverse_kinematics import FINGERS_DOWN_RAD, joints_for_tip
 from sim.kinematics import so101_kinematics
 from sim.world import REST_RAD, World
 

@@ -8,7 +8,7 @@ import pytest
 from interfaces.errors import RefusedError
 from interfaces.robot_config import load_robot
 from sim.live_world import LiveWorld
-from sim.servo_world import ServoWorld
+from sim.motors.servo_world import ServoWorld
 from sim.world import REST_RAD, World
 
 FRAME_NS = 33_000_000

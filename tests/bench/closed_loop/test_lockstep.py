@@ -11,7 +11,7 @@ from bench.closed_loop.brains import expert_brain, policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Lockstep, Outcome
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.bundle import LoadedBundle, bundle_folder, open_bundle
+from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
 
 ROBOT_FILE = Path(__file__).parents[3] / "robots/simulated.toml"
 Run = Callable[..., Outcome]

@@ -10,7 +10,7 @@ from bench.closed_loop.lockstep import Lockstep
 from bench.closed_loop.other_bus import write_on_bus
 from forerun.defaults import BUSES, SIMULATED_ROBOT
 from interfaces.robot_config import load_robot
-from runtime.bundle import bundle_folder, open_bundle
+from runtime.policy.bundle import bundle_folder, open_bundle
 
 
 @pytest.mark.parametrize("bus", BUSES)

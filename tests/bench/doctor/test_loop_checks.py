@@ -14,7 +14,7 @@ from bench.doctor.loop_trial import LoopMeasurement
 from bench.doctor.machine import Counters, ProcessFacts
 from bench.doctor.process_checks import process_checks
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.command_log import CommandSummary, Spread
+from runtime.command.log import CommandSummary, Spread
 
 ROBOT: RobotConfig = load_robot(Path(__file__).parents[3] / "robots" / "simulated.toml")  # 100 Hz
 GOOD, WEAK, BAD, UNKNOWN = Verdict.GOOD, Verdict.WEAK, Verdict.BAD, Verdict.UNKNOWN

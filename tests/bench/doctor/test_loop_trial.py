@@ -15,8 +15,8 @@ from bench.doctor.trial_robot import trial_robot
 from interfaces.errors import ConfigError, RefusedError
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
-from runtime.command_log import record_layout
-from sim.goal_tape import load_goals
+from runtime.command.log import record_layout
+from sim.feetech.goal_tape import load_goals
 
 ROBOTS = Path(__file__).parents[3] / "robots"
 MS = 1_000_000

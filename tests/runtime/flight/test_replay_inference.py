@@ -12,10 +12,10 @@ from interfaces.flight import ActionInference, ForesightInference
 from interfaces.graph_contract import FORESIGHT_AGE, JOINTS, NOISE, POSITIONS, TOKENS
 from interfaces.messages import ActionChunk, Foresight, Frame, JointState
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.bundle import LoadedBundle, open_bundle
 from runtime.flight.reader import read_flight
 from runtime.flight.replay_inference import replay_action, replay_foresight
-from runtime.foresight_stage import ForesightStage
+from runtime.policy.bundle import LoadedBundle, open_bundle
+from runtime.policy.foresight_stage import ForesightStage
 
 ROOT = Path(__file__).parents[3]
 ROBOT_FILE = ROOT / "robots/simulated.toml"

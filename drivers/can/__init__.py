@@ -1,0 +1,1 @@
+"""CAN ports: the kernel's interfaces, and serial adapters that speak slcan."""

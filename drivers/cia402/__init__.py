@@ -1,0 +1,1 @@
+"""CANopen drives, profile CiA 402, in cyclic synchronous position mode."""

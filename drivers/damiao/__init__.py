@@ -1,0 +1,1 @@
+"""Damiao motors on CAN, in MIT mode."""

@@ -1,0 +1,1 @@
+"""Dynamixel X servos on a serial bus, protocol 2.0."""

@@ -1,0 +1,1 @@
+"""Feetech STS and SMS servos on a serial bus, protocol 0."""

@@ -1,0 +1,1 @@
+"""What is plugged in: found by questions alone, nothing is moved."""

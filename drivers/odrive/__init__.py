@@ -1,0 +1,1 @@
+"""ODrive axes on CAN, protocol CANSimple."""

@@ -1,0 +1,1 @@
+"""RobStride motors on CAN: the worked example of docs/drivers.md."""

@@ -1,0 +1,1 @@
+"""Plain USB cameras through OpenCV."""

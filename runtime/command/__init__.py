@@ -1,0 +1,1 @@
+"""Inside the command process: what decides, limits and sends."""

@@ -1,0 +1,1 @@
+"""Inside the policy process: what sees, foresees and acts."""

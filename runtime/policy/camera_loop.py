@@ -1,0 +1,82 @@
+"""A camera thread of the policy process: camera to frame slot, and back to work after the camera was lost."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+
+from drivers.camera import Camera
+from interfaces.camera_config import CameraConfig
+from interfaces.errors import DeviceError
+from interfaces.messages import Frame
+from runtime.policy.board import PolicyBoard
+from runtime.policy.feed import PolicyFeed
+from runtime.policy.frame_gathering import FrameGathering
+from runtime.policy.frozen_camera import FrozenCamera
+
+_READ_S = 0.1  # how often a silent camera lets the thread look whether it should stop
+_REOPEN_WAIT_S = 1.0
+_REOPEN_NS = 5_000_000_000  # a stream silent or frozen for so long is started anew: USB cameras hang without an error
+
+
+class CameraLoop:
+    """Reads the newest frame for as long as the process lives; a lost camera is a fault that is reported, not an end."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        config: CameraConfig,
+        frames: FrameGathering,
+        board: PolicyBoard,
+        feed: PolicyFeed | None = None,
+    ) -> None:
+        """Put frames into `frames`; `feed` tells the recorder, where there may be one."""
+        self._camera = camera
+        self._frames = frames
+        self._view = board.view(camera.name)
+        self._source = f"camera {camera.name}"
+        self._config = config
+        self._picture = FrozenCamera(config.frozen_ms)
+        self._board = board
+        self._feed = feed
+
+    def run(self) -> None:
+        """Stream, reopening the camera when it is lost, until the board says stop."""
+        while not self._board.stop.is_set():
+            try:
+                self._camera.open()
+                self._stream()
+            except DeviceError as error:
+                self._board.fault(self._source, str(error))
+            finally:
+                with contextlib.suppress(DeviceError):  # closing what is gone
+                    self._camera.close()
+            self._board.stop.wait(_REOPEN_WAIT_S)
+
+    def _stream(self) -> None:
+        """Read frames until the board says stop, or none that is new came for long."""
+        t_heard_ns = t_new_ns = time.monotonic_ns()
+        while not self._board.stop.is_set():
+            frame = self._camera.read(_READ_S)
+            t_now_ns = time.monotonic_ns()
+            if frame is not None:
+                t_heard_ns = t_now_ns
+                self._view.health = self._camera.health()
+                if self._take(frame, t_now_ns):
+                    t_new_ns = t_now_ns
+            elif t_now_ns - t_heard_ns > self._config.stale_ms * 1e6:
+                self._board.fault(self._source, f"no frame for more than {self._config.stale_ms:.0f} ms")
+            if t_now_ns - t_new_ns > _REOPEN_NS:
+                return
+
+    def _take(self, frame: Frame, t_now_ns: int) -> bool:
+        """Put the frame into its slot, unless it shows that the camera hangs; return whether it was put."""
+        if self._picture.frozen(frame.rgb, t_now_ns):
+            self._board.fault(self._source, f"the very same picture for more than {self._config.frozen_ms:.0f} ms")
+            return False
+        self._frames.put(frame, t_now_ns)
+        if self._feed is not None:
+            self._feed.frame(frame)
+        self._view.latency.add(t_now_ns, t_now_ns - frame.t_capture_ns)
+        self._board.over(self._source)
+        return True

@@ -1,0 +1,1 @@
+"""The simulated camera: pictures, their way, and the RealSense made of software."""

@@ -1,0 +1,1 @@
+"""An emulated CAN bus, and the ports it stands behind."""

@@ -1,0 +1,1 @@
+"""The scripted expert, which shows the policy how."""

@@ -1,0 +1,1 @@
+"""What moves behind emulated motors."""

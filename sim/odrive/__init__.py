@@ -1,0 +1,1 @@
+"""Emulated axes of an ODrive."""

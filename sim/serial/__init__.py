@@ -1,0 +1,1 @@
+"""What every emulated serial bus shares, and the ports it stands behind."""

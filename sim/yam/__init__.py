@@ -1,0 +1,1 @@
+"""The YAM arm in MuJoCo."""
