@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable, OnACable
+from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
-from drivers.cia402.arm import Cia402Arm
 from interfaces.arm_config import Cia402Config, Cia402Joint
 from interfaces.messages import JointVector
 from sim.can.bus import CanBus, CanNode
-from sim.can.lockstep import LockstepCan
 from sim.cia402.emulator import EmulatedDrive
 from sim.feetech.bus_process import RigidActuators
 
@@ -61,7 +57,7 @@ def cia402_config(port: str = "can0") -> Cia402Config:
     )
 
 
-class Cia402Rig(OnACable):
+class Cia402Rig(OnCan[Cia402Config]):
     """The ArmRig of CANopen drives; the motors' angles are those of the joints, but for direction and home."""
 
     resolution_rad = 2 * math.pi / min(COUNTS_PER_TURN)
@@ -70,30 +66,12 @@ class Cia402Rig(OnACable):
 
     def __init__(self, others: Sequence[CanNode] = (), lacking: frozenset[int] = frozenset()) -> None:
         """Make drives, each without the objects in `lacking`, with `others` beside them on the bus."""
-        self.config = cia402_config()
         self.motors = RigidActuators(len(NODE_IDS))
         self.drives = [
             EmulatedDrive(node_id, i, self.motors, counts / (2 * math.pi), lacking=lacking)
             for i, (node_id, counts) in enumerate(zip(NODE_IDS, COUNTS_PER_TURN, strict=True))
         ]
-        self.bus = CanBus([*self.drives, *others])
-        self._t_ns = 10**9
-        self.port = LockstepCan(self.bus, lambda: self._t_ns)
-        self._cable = Cable()
-        self.arm = self.arm_with()
-
-    def arm_with(self, **changes: Any) -> Cia402Arm:
-        """Return a driver for the same drives."""
-        return Cia402Arm(replace(self.config, **changes), self._cable.can(self.port.open_port))
-
-    def now_ns(self) -> int:
-        """Return the virtual instant."""
-        return self.port.now_ns()
-
-    def wait(self, duration_ns: int) -> None:
-        """Let virtual time pass."""
-        self._t_ns = self.port.now_ns() + duration_ns
-        self.port.catch_up()
+        super().__init__(cia402_config(), CanBus([*self.drives, *others]))
 
     def angles_rad(self) -> JointVector:
         """Return the angles of the joints."""
@@ -112,22 +90,6 @@ class Cia402Rig(OnACable):
     def heat(self, index: int, temperature_degc: float) -> None:
         """Do nothing: drives of CiA 402 tell no temperature."""
 
-    def power_cycle(self) -> None:
-        """Switch the drives off and on."""
-        self.bus.power_cycle()
-
-    def silence(self, index: int) -> None:
-        """Cut a drive off."""
-        self.bus.faults.silent.add(index)
-
-    def speak(self, index: int) -> None:
-        """Put it back."""
-        self.bus.faults.silent.discard(index)
-
-    def drop(self, n_answers: int) -> None:
-        """Lose the next answers."""
-        self.bus.faults.n_drop = n_answers
-
     def garble(self) -> None:
         """Send what others might: strangers, PDOs cut short, an SDO answer nobody asked for, impossible states, extended ids."""
         self.bus.faults.garbage = [
@@ -141,7 +103,3 @@ class Cia402Rig(OnACable):
             CanFrame(0x180 + NODE_IDS[1], b"\xff" * 8, extended=True),
             CanFrame(0x180 + NODE_IDS[1], remote=True),
         ]
-
-    def delay(self, delay_ns: int) -> None:
-        """Let answers come late."""
-        self.bus.faults.delay_ns = delay_ns

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable, OnACable
+from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
-from drivers.damiao.arm import DamiaoArm
 from drivers.damiao.protocol import POSITION_STEPS
 from interfaces.arm_config import DamiaoConfig, DamiaoJoint
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
 from sim.can.bus import CanBus
-from sim.can.lockstep import LockstepCan
 from sim.damiao.emulator import EmulatedDamiao
 from sim.motors.springs import RigidMitMotors
 
@@ -29,7 +26,7 @@ ZEROS_RAD = (0.0, 3.0, 0.2, 4.0, -0.1, 0.3, 0.0)
 STIFFNESS_NM_RAD = 0.3
 
 
-class DamiaoRig(OnACable):
+class DamiaoRig(OnCan[DamiaoConfig]):
     """The ArmRig of Damiao motors."""
 
     resolution_rad = 2 * 12.5 / POSITION_STEPS
@@ -37,27 +34,10 @@ class DamiaoRig(OnACable):
     temperature_told = answers_each_target = True
 
     def __init__(self) -> None:
-        self.config = rig_config()
-        self._motors = RigidMitMotors(len(self.config.joints))
+        config = rig_config()
+        self._motors = RigidMitMotors(len(config.joints))
         self._motors.positions_rad[:] = ZEROS_RAD
-        self.bus = CanBus(emulated_motors(self.config.joints, self._motors))
-        self._t_ns = 10**9
-        self._port = LockstepCan(self.bus, lambda: self._t_ns)
-        self._cable = Cable()
-        self.arm = self.arm_with()
-
-    def arm_with(self, **changes: Any) -> DamiaoArm:
-        """Return a driver for the same motors."""
-        return DamiaoArm(replace(self.config, **changes), self._cable.can(self._port.open_port))
-
-    def now_ns(self) -> int:
-        """Return the virtual instant."""
-        return self._port.now_ns()
-
-    def wait(self, duration_ns: int) -> None:
-        """Let virtual time pass."""
-        self._t_ns = self._port.now_ns() + duration_ns
-        self._port.catch_up()
+        super().__init__(config, CanBus(emulated_motors(config.joints, self._motors)))
 
     def angles_rad(self) -> JointVector:
         """Return the angles of the joints, which differ from those of the motors by zero and direction."""
@@ -75,22 +55,6 @@ class DamiaoRig(OnACable):
         """Warm a motor."""
         self._node(index).rotor_degc = temperature_degc
 
-    def power_cycle(self) -> None:
-        """Switch the motors off and on."""
-        self.bus.power_cycle()
-
-    def silence(self, index: int) -> None:
-        """Cut a motor off."""
-        self.bus.faults.silent.add(index)
-
-    def speak(self, index: int) -> None:
-        """Put it back."""
-        self.bus.faults.silent.discard(index)
-
-    def drop(self, n_answers: int) -> None:
-        """Lose the next answers."""
-        self.bus.faults.n_drop = n_answers
-
     def garble(self) -> None:
         """Send frames that no motor of ours would: another's, one cut short, one that names another motor."""
         motor = self.config.joints[0]
@@ -100,10 +64,6 @@ class DamiaoRig(OnACable):
             CanFrame(motor.feedback_id, b"\x12" + b"\x55" * 7),
             CanFrame(motor.feedback_id, b"\x11" * 8, extended=True),
         ]
-
-    def delay(self, delay_ns: int) -> None:
-        """Let answers come late."""
-        self.bus.faults.delay_ns = delay_ns
 
     def _node(self, index: int) -> EmulatedDamiao:
         node = self.bus.nodes[index]

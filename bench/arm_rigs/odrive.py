@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable, OnACable
+from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
-from drivers.odrive.arm import OdriveArm
 from drivers.odrive.protocol import Generation
 from interfaces.arm_config import OdriveConfig, OdriveJoint
 from interfaces.messages import JointVector
 from sim.can.bus import CanBus, CanNode
-from sim.can.lockstep import LockstepCan
 from sim.feetech.bus_process import RigidActuators
 from sim.odrive.emulator import CURRENT_MAX_A, EmulatedAxis
 
@@ -62,7 +58,7 @@ def odrive_config(port: str = "can0") -> OdriveConfig:
     )
 
 
-class OdriveRig(OnACable):
+class OdriveRig(OnCan[OdriveConfig]):
     """The ArmRig of ODrive axes; the motors' angles are those of the axes."""
 
     resolution_rad = 1e-5  # single precision, of some turns
@@ -70,27 +66,9 @@ class OdriveRig(OnACable):
 
     def __init__(self, generation: Generation = Generation.V0_6, others: Sequence[CanNode] = ()) -> None:
         """Make axes of one firmware, with `others` beside them on the bus."""
-        self.config = odrive_config()
         self.motors = RigidActuators(len(NODE_IDS))
         self.axes = [EmulatedAxis(node, i, self.motors, generation=generation) for i, node in enumerate(NODE_IDS)]
-        self.bus = CanBus([*self.axes, *others])
-        self._t_ns = 10**9
-        self.port = LockstepCan(self.bus, lambda: self._t_ns)
-        self._cable = Cable()
-        self.arm = self.arm_with()
-
-    def arm_with(self, **changes: Any) -> OdriveArm:
-        """Return a driver for the same axes."""
-        return OdriveArm(replace(self.config, **changes), self._cable.can(self.port.open_port))
-
-    def now_ns(self) -> int:
-        """Return the virtual instant."""
-        return self.port.now_ns()
-
-    def wait(self, duration_ns: int) -> None:
-        """Let virtual time pass."""
-        self._t_ns = self.port.now_ns() + duration_ns
-        self.port.catch_up()
+        super().__init__(odrive_config(), CanBus([*self.axes, *others]))
 
     def angles_rad(self) -> JointVector:
         """Return the angles of the joints, which differ from the axes' by gear, home and direction."""
@@ -110,22 +88,6 @@ class OdriveRig(OnACable):
         """Warm an inverter."""
         self.axes[index].inverter_degc = temperature_degc
 
-    def power_cycle(self) -> None:
-        """Switch the axes off and on."""
-        self.bus.power_cycle()
-
-    def silence(self, index: int) -> None:
-        """Cut an axis off."""
-        self.bus.faults.silent.add(index)
-
-    def speak(self, index: int) -> None:
-        """Put it back."""
-        self.bus.faults.silent.discard(index)
-
-    def drop(self, n_answers: int) -> None:
-        """Lose the next answers."""
-        self.bus.faults.n_drop = n_answers
-
     def garble(self) -> None:
         """Send what others might: a stranger, an answer cut short, a heartbeat cut short, an answer to nothing, an extended id."""
         self.bus.faults.garbage = [
@@ -136,7 +98,3 @@ class OdriveRig(OnACable):
             CanFrame(NODE_IDS[1] << 5 | 0x09, b"\xff" * 8, extended=True),
             CanFrame(NODE_IDS[1] << 5 | 0x09, remote=True),
         ]
-
-    def delay(self, delay_ns: int) -> None:
-        """Let answers come late."""
-        self.bus.faults.delay_ns = delay_ns

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from bench.arm_rigs.cable import Cable, OnACable
+from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
-from drivers.robstride.arm import ASKING_IDS, HOST_ID, RobstrideArm
+from drivers.robstride.arm import ASKING_IDS, HOST_ID
 from drivers.robstride.protocol import STEPS, Kind, make_frame
 from interfaces.arm_config import RobstrideConfig
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
 from sim.can.bus import CanBus
-from sim.can.lockstep import LockstepCan
 from sim.motors.springs import RigidMitMotors
 from sim.robstride.emulator import EmulatedRobstride
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "robstride.toml"
 
 
-class RobstrideRig(OnACable):
+class RobstrideRig(OnCan[RobstrideConfig]):
     """The ArmRig of RobStride motors, as its robot file says."""
 
     resolution_rad = 8 * np.pi / STEPS
@@ -32,29 +29,11 @@ class RobstrideRig(OnACable):
     def __init__(self) -> None:
         arm = load_robot(ROBOT_FILE).arm
         assert isinstance(arm, RobstrideConfig)
-        self.config = arm
         self.motors = RigidMitMotors(len(arm.joints))
         self.nodes = [
             EmulatedRobstride(joint.model, joint.motor_id, i, self.motors) for i, joint in enumerate(arm.joints)
         ]
-        self.bus = CanBus(self.nodes)
-        self._t_ns = 10**9
-        self._port = LockstepCan(self.bus, lambda: self._t_ns)
-        self._cable = Cable()
-        self.arm = self.arm_with()
-
-    def arm_with(self, **changes: Any) -> RobstrideArm:
-        """Return a driver for the same motors."""
-        return RobstrideArm(replace(self.config, **changes), self._cable.can(self._port.open_port))
-
-    def now_ns(self) -> int:
-        """Return the virtual instant."""
-        return self._port.now_ns()
-
-    def wait(self, duration_ns: int) -> None:
-        """Let virtual time pass."""
-        self._t_ns = self._port.now_ns() + duration_ns
-        self._port.catch_up()
+        super().__init__(arm, CanBus(self.nodes))
 
     def angles_rad(self) -> JointVector:
         """Return the angles of the joints, which differ from the motors' by zero and direction."""
@@ -73,22 +52,6 @@ class RobstrideRig(OnACable):
         """Warm a motor."""
         self.nodes[index].temperature_degc = temperature_degc
 
-    def power_cycle(self) -> None:
-        """Switch the motors off and on."""
-        self.bus.power_cycle()
-
-    def silence(self, index: int) -> None:
-        """Cut a motor off."""
-        self.bus.faults.silent.add(index)
-
-    def speak(self, index: int) -> None:
-        """Put it back."""
-        self.bus.faults.silent.discard(index)
-
-    def drop(self, n_answers: int) -> None:
-        """Lose the next answers."""
-        self.bus.faults.n_drop = n_answers
-
     def garble(self) -> None:
         """Send what others might: a stranger, one cut short, one with a short identifier, an answer that nobody asked for."""
         motor_id = self.config.joints[1].motor_id
@@ -98,7 +61,3 @@ class RobstrideRig(OnACable):
             CanFrame(motor_id, b"\xff" * 8),
             *(make_frame(Kind.READ, motor_id, host_id, b"\xff" * 8) for host_id in ASKING_IDS[::16]),
         ]
-
-    def delay(self, delay_ns: int) -> None:
-        """Let answers come late."""
-        self.bus.faults.delay_ns = delay_ns

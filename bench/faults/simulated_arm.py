@@ -11,8 +11,9 @@ from interfaces.messages import JointVector
 from interfaces.robot_config import RobotConfig
 from runtime.command.guarded_arm import GuardedArm
 from sim.feetech.arm import feetech_arm
-from sim.feetech.bus import BusFaults, ServoBus
+from sim.feetech.bus import ServoBus
 from sim.motors.servo_world import ServoWorld, simulated_servo_bus
+from sim.serial.bus import BusFaults
 from sim.serial.lockstep import LockstepSerial
 from sim.world import STEP_NS, World
 

@@ -24,22 +24,20 @@ from drivers.dynamixel.protocol import (
 )
 from drivers.dynamixel.registers import FIRMWARE_VERSION, MODEL_NUMBER
 from sim.dynamixel.emulator import EmulatedDynamixel
-from sim.serial.bus import BusFaults, Reply, Wire
+from sim.serial.bus import Reply
+from sim.serial.servo_line import ServoLine
 
-GAP_NS = 5_000_000
 PING_SLOT_NS = 3_000_000
 ANSWERED_FROM_LEVEL: dict[int, int] = {Instruction.PING: 0, Instruction.READ: 1}  # all others from 2
 Span = tuple[int, int]  # address, count
 Listening = Mapping[int, EmulatedDynamixel]  # by id
 
 
-class DynamixelServoBus:
+class DynamixelServoBus(ServoLine[EmulatedDynamixel, PacketParser]):
     """Servos on one wire; not for more than one thread."""
 
     def __init__(self, servos: Sequence[EmulatedDynamixel], baud_hz: int = 57_600) -> None:
-        self.servos = list(servos)
-        self._wire = Wire(baud_hz)
-        self._parser = PacketParser()
+        super().__init__(servos, baud_hz, PacketParser())
         self._orders: dict[int, Callable[[EmulatedDynamixel, bytes], int]] = {
             Instruction.WRITE: lambda servo, data: servo.write(int.from_bytes(data[:2], "little"), data[2:]),
             Instruction.REG_WRITE: lambda servo, data: servo.reg_write(int.from_bytes(data[:2], "little"), data[2:]),
@@ -58,43 +56,9 @@ class DynamixelServoBus:
             Instruction.BULK_WRITE: _write_each,
         }
 
-    @property
-    def faults(self) -> BusFaults:
-        """Return what goes wrong on purpose."""
-        return self._wire.faults
-
-    @property
-    def baud_hz(self) -> int:
-        """Return the rate at which the host's port is set."""
-        return self._wire.baud_hz
-
-    @baud_hz.setter
-    def baud_hz(self, baud_hz: int) -> None:
-        """Take over the rate of the host's port."""
-        if baud_hz != self._wire.baud_hz:
-            self._wire.baud_hz = baud_hz
-            self._parser.reset()
-
-    @property
-    def is_ramping(self) -> bool:
-        """Return whether a servo runs a profile of its own: `advance` every few ms then."""
-        return any(servo.is_ramping for servo in self.servos)
-
-    def advance(self, t_now_ns: int) -> None:
-        """Let time pass on every servo."""
-        for servo in self.servos:
-            servo.advance(t_now_ns)
-
-    def power_cycle(self) -> None:
-        """Switch the power of every servo off and on."""
-        for servo in self.servos:
-            servo.power_on()
-        self._parser.reset()
-
     def handle(self, data: bytes, t_now_ns: int) -> list[Reply]:
         """Put the host's bytes on the wire at `t_now_ns`, and return what comes back."""
-        if t_now_ns > self._wire.t_free_ns + GAP_NS:
-            self._parser.reset()
+        self._forget_old(t_now_ns)
         replies = self._wire.ask(data, t_now_ns)
         for packet in self._parser.feed(data):
             replies += self._execute(packet)

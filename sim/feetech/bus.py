@@ -15,19 +15,16 @@ from drivers.feetech.protocol import BROADCAST_ID, Instruction, Packet, PacketPa
 from drivers.feetech.registers import GOAL_POSITION
 from sim.feetech.emulator import EmulatedServo
 from sim.feetech.goal_tape import GoalTape
-from sim.serial.bus import BusFaults, Reply, Wire
+from sim.serial.bus import Reply
+from sim.serial.servo_line import ServoLine
 
-GAP_NS = 5_000_000
 
-
-class ServoBus:
+class ServoBus(ServoLine[EmulatedServo, PacketParser]):
     """Servos on one wire; not for more than one thread."""
 
     def __init__(self, servos: Sequence[EmulatedServo], baud_hz: int = 1_000_000) -> None:
-        self.servos = list(servos)
+        super().__init__(servos, baud_hz, PacketParser())
         self.tape: GoalTape | None = None  # what the servos were told to do, and when, while one runs
-        self._wire = Wire(baud_hz)
-        self._parser = PacketParser()
         self._singles: dict[int, Callable[[EmulatedServo, bytes], bytes | None]] = {
             Instruction.PING: lambda _servo, _data: b"",
             Instruction.READ: _read,
@@ -40,43 +37,9 @@ class ServoBus:
             Instruction.RECALIBRATE: _recalibrate,
         }
 
-    @property
-    def faults(self) -> BusFaults:
-        """Return what goes wrong on purpose."""
-        return self._wire.faults
-
-    @property
-    def baud_hz(self) -> int:
-        """Return the rate at which the host's port is set."""
-        return self._wire.baud_hz
-
-    @baud_hz.setter
-    def baud_hz(self, baud_hz: int) -> None:
-        """Take over the rate of the host's port."""
-        if baud_hz != self._wire.baud_hz:
-            self._wire.baud_hz = baud_hz
-            self._parser.reset()
-
-    @property
-    def is_ramping(self) -> bool:
-        """Return whether a servo runs a profile of its own: `advance` every few ms then."""
-        return any(servo.is_ramping for servo in self.servos)
-
-    def advance(self, t_now_ns: int) -> None:
-        """Let time pass on every servo."""
-        for servo in self.servos:
-            servo.advance(t_now_ns)
-
-    def power_cycle(self) -> None:
-        """Switch the power of every servo off and on."""
-        for servo in self.servos:
-            servo.power_on()
-        self._parser.reset()
-
     def handle(self, data: bytes, t_now_ns: int) -> list[Reply]:
         """Put the host's bytes on the wire at `t_now_ns`, and return what comes back."""
-        if t_now_ns > self._wire.t_free_ns + GAP_NS:
-            self._parser.reset()
+        self._forget_old(t_now_ns)
         replies = self._wire.ask(data, t_now_ns)
         for packet in self._parser.feed(data):
             replies += self._execute(packet)

@@ -11,6 +11,7 @@ from bench.arm_rigs.cia402 import Cia402Rig
 from bench.arm_rigs.tap import Tap
 from bench.arm_rigs.trial import exchange
 from drivers.can.port import CanFrame
+from drivers.cia402.arm import Cia402Arm
 from drivers.cia402.setup import Identity
 from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
 from sim.cia402.objects import PRODUCT, REVISION, SERIAL, VENDOR
@@ -36,6 +37,7 @@ def test_set_up_is_by_the_published_frames(rig: Cia402Rig, tap: Tap) -> None:
     assert "23 16 10 01 64 00 7E 00" in asked  # node 126, the highest that no drive has; 100 ms
     assert {"80 07", "01 07"} <= set(tap.data(0))
     assert tap.data(0x77E) == []  # nobody is watched before it drives
+    assert isinstance(rig.arm, Cia402Arm)
     assert rig.arm.identities[7] == Identity(VENDOR, PRODUCT, REVISION, SERIAL)
     drive = rig.drives[1]
     assert (drive.get(0x60C2, 1), drive.get(0x60C2, 2)) == (10, -3)
