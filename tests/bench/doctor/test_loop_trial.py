@@ -12,7 +12,7 @@ import pytest
 from bench.command_rig import EmulatedServos, write_robot
 from bench.doctor.loop_trial import LoopPlan, chunk_to_bus, run_loop
 from bench.doctor.trial_robot import trial_robot
-from interfaces.errors import ConfigError, RefusedError
+from interfaces.errors import RefusedError
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
 from runtime.command.log import record_layout
@@ -87,15 +87,14 @@ def test_the_users_robot_is_run_without_disturbing_one_that_runs(
     assert trial.arm.joints == load_robot(mine).arm.joints
 
 
-def test_a_robot_file_that_is_laid_out_otherwise_is_refused_rather_than_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("port", ["can0", "slcan:adapter"])
+def test_the_name_of_a_can_interface_is_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.chdir(tmp_path)
     mine = tmp_path / "mine.toml"
-    text = (ROBOTS / "so101.toml").read_text().replace('operator_socket = "operator.sock"', "")
-    runtime = text[text.index("[runtime]") : text.index("[record]")]
-    table = ", ".join(line.partition("#")[0].strip() for line in runtime.splitlines()[1:] if "=" in line)
-    mine.write_text("runtime = {" + table + ', operator_socket = "o"}\n' + text.replace(runtime, ""))
-    load_robot(mine)
-    with pytest.raises(ConfigError, match="on a line of its own"):
-        trial_robot(mine, tmp_path, on_robot=True)
+    mine.write_text((ROBOTS / "yam.toml").read_text().replace('port = "can0"', f'port = "{port}"'))
+    (tmp_path / "trial").mkdir()
+    trial = load_robot(trial_robot(mine, tmp_path / "trial", on_robot=True))
+    assert trial.arm.port == port.replace("adapter", str(tmp_path / "adapter"))
 
 
 @pytest.mark.parametrize("dry_run", [True, False], ids=["on the robot", "otherwise"])
