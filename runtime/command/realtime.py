@@ -131,7 +131,7 @@ def enter_realtime(config: RuntimeConfig) -> RealtimeReport:
         missing=tuple(missing),
     )
     if missing and config.realtime == "required":
-        raise RefusedError(f'runtime.command.realtime = "required", but {"; ".join(missing)}')
+        raise RefusedError(f'runtime.realtime = "required", but {"; ".join(missing)}')
     return report
 
 

@@ -30,7 +30,7 @@ def test_every_shipped_robot_file_loads(path: Path) -> None:
         ("home_ticks = 2048", "", "arm.joints[0].home_ticks"),
         ("rate_hz = 100.0", "rate_hz = 0.0", "arm.rate_hz"),
         ("depth = true", "deep = true", "cameras[0].deep"),
-        ('realtime = "preferred"', 'realtime = "yes"', "runtime.command.realtime"),
+        ('realtime = "preferred"', 'realtime = "yes"', "runtime.realtime"),
     ],
 )
 def test_a_wrong_robot_file_names_the_key(tmp_path: Path, old: str, new: str, key: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from drivers.find.robot_draft import draft_robot, refuse_overwriting, write_draf
 from drivers.find.serial import FoundAdapter
 from drivers.find.servos import FoundServo, ServoFamily, Sweep, sweep_port
 from drivers.find.video import FoundVideo, VideoMode
-from drivers.open_devices import bus_budget
+from drivers.open_devices import bus_budget, open_arm
 from interfaces.arm_config import DamiaoConfig, DynamixelConfig, FeetechConfig
 from interfaces.errors import RefusedError
 from interfaces.robot_config import RobotConfig, load_robot
@@ -233,8 +232,7 @@ def test_a_drafted_arm_opens_at_zero_and_holds_still(family: ServoFamily, bus: S
     found = port()
     sweep_port("bus", [family], serial.open_port, lambda _what, _share: None, into=found.sweep)
     robot = drafted(Findings(ports=[found]))
-    module = importlib.import_module(f"drivers.{robot.arm.driver}")
-    arm = getattr(module, f"{robot.arm.driver.capitalize()}Arm")(robot.arm, serial.open_port)
+    arm = open_arm(robot.arm, serial.open_port)
     assert arm.open().position_rad == pytest.approx(np.zeros(6), abs=2e-3)
     state = arm.hold()
     assert arm.exchange(state.position_rad).position_rad == pytest.approx(state.position_rad, abs=2e-3)

@@ -168,7 +168,7 @@ def test_a_core_that_is_not_there_is_named() -> None:
 
 def test_required_real_time_that_is_not_given_is_refused_with_the_remedy() -> None:
     said = entered("required", limit=FORBIDDEN)
-    assert said.startswith('refused runtime.command.realtime = "required", but')
+    assert said.startswith('refused runtime.realtime = "required", but')
     assert "LimitRTPRIO=60" in said
     assert "LimitMEMLOCK=infinity" in said
 
