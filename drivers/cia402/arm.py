@@ -2,7 +2,7 @@
 
 One `exchange` is one RPDO a drive, one SYNC, and the TPDOs that the drives send at it. They take their targets and measure
 at that SYNC, all at the same instant: so the measured pose is that before the targets of the same exchange. What is written into
-the drives at `open`, and why, stands in cia402_setup.py; how a state that comes late is told from a new one, in cia402_bus.py.
+the drives at `open`, and why, stands in setup.py beside this file; how a state that comes late is told from a new one, in bus.py.
 
 Our heartbeat goes out from `hold` on, in every call, and the drives stop by themselves when it is missing for
 `motor_timeout_ms`. `open` sends it as well where drives are found driving.

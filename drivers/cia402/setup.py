@@ -2,7 +2,7 @@
 
 Written where it differs, and read back; nothing is saved in the drive, so it is gone with the power:
 
-    PDOs 1 of both directions, TPDOs 2 and 3   as in cia402_protocol.py, taken and sent at SYNC (TPDO 3 at few of them)
+    PDOs 1 of both directions, TPDOs 2 and 3   as in drivers/cia402/protocol.py, taken and sent at SYNC (TPDO 3 at few of them)
     6060h mode of operation                    8, cyclic synchronous position
     60C2h interpolation time period            the command period
     6072h maximum torque                       `effort_max_ratio` of the rated torque, which is what effort is a ratio of

@@ -1,9 +1,8 @@
 """An arm of Damiao motors on one CAN bus, in MIT mode, in radians.
 
-One `exchange` is one MIT command to every motor, and the feedback of each. What is checked and set at `open` stands in
-damiao_setup.py, how a target becomes a command in damiao_spring.py, what keeps old answers apart in damiao_bus.py; the
-robot file's `zero_rad` and `direction` are applied here. Motors tell no voltage; their temperature is the higher one of
-power bridge and rotor.
+One `exchange` is one MIT command to every motor, and the feedback of each. Beside this file: setup.py, what is checked and set
+at `open`; spring.py, how a target becomes a command; bus.py, what keeps old answers apart. The robot file's `zero_rad` and
+`direction` are applied here. Motors tell no voltage; their temperature is the higher one of power bridge and rotor.
 """
 
 from __future__ import annotations

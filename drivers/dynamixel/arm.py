@@ -1,6 +1,6 @@
 """An arm of Dynamixel X servos on one serial bus, in radians.
 
-What is written into the servos at `open`, and why, stands in dynamixel_setup.py; the robot file's `home_ticks` and
+What is written into the servos at `open`, and why, stands in drivers/dynamixel/setup.py; the robot file's `home_ticks` and
 `direction` are applied here. One `exchange` is one sync write of the goals and one fast sync read of the feedback, or a
 plain one where a servo's firmware does not know the fast one.
 """

@@ -5,7 +5,7 @@
 
 `length` counts everything behind itself, `crc` is a CRC-16 (polynomial 8005, start 0, not reflected) of everything before
 it. Numbers are little endian. Between length and crc every FF FF FD is followed by one more FD, so that a header is found
-nowhere else; `length` and `crc` are those of the stuffed bytes. A fast read is answered differently: dynamixel_fast_read.py.
+nowhere else; `length` and `crc` are those of the stuffed bytes. A fast read is answered differently: drivers/dynamixel/fast_read.py.
 
 Source: ROBOTIS e-manual, "DYNAMIXEL Protocol 2.0". The vendor's Python SDK (dynamixel-sdk 4.1.0) does not stuff what it
 sends, and it takes too much out of what it receives where two stuffed bytes are close together; rustypot 1.13 does both right.

@@ -176,7 +176,7 @@ FEEDBACK_FRAME = np.dtype(
 )
 FEEDBACK_BYTES = FEEDBACK_FRAME.itemsize
 FEEDBACK_END = PRESENT_TEMPERATURE.address + 1
-# How many bytes up to FEEDBACK_END are asked for. More than the first only after a failure, see dynamixel_questions.py; each
+# How many bytes up to FEEDBACK_END are asked for. More than the first only after a failure, see drivers/dynamixel/questions.py; each
 # begins where a register does.
 FEEDBACK_COUNTS = tuple(
     FEEDBACK_END - register.address

@@ -1,6 +1,6 @@
 """An arm of Feetech servos of the STS and SMS series on one serial bus, in radians.
 
-What is written into the servos at `open`, and why, stands in feetech_setup.py; the robot file's `home_ticks` and `direction`
+What is written into the servos at `open`, and why, stands in drivers/feetech/setup.py; the robot file's `home_ticks` and `direction`
 are applied here. One `exchange` is one sync write of the goals and one sync read of the feedback. What is used of a servo's
 memory, each with its address; 0..39 is EEPROM:
 
@@ -16,7 +16,7 @@ memory, each with its address; 0..39 is EEPROM:
     return delay, status level    7, 8           written at `open` where they differ
     position limits               9, 11          widened at `open` where they are too narrow
     homing offset, mode, phase    31, 33, 18     read at `open`: allowed for, or refused
-    model                         3              read at `open`, feetech_models.py
+    model                         3              read at `open`, drivers/feetech/models.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Requests and answers on a Feetech bus: every exchange has a deadline, and what came too late is never taken for an answer.
 
-How an answer is known to be the one asked for stands in feetech_answers.py. Nothing that could be an echo is taken for an
+How an answer is known to be the one asked for stands in drivers/feetech/answers.py. Nothing that could be an echo is taken for an
 answer either: a half-duplex adapter may send our own bytes back, and may begin or cease to at any time. An echoed read looks
 like an answer of 2 bytes, an echoed write of a register like one of 2 or 3, so no question asks for so many.
 """

@@ -1,6 +1,6 @@
 """The models of Feetech servos: which the driver knows, and which it knows it cannot drive.
 
-The STS and SMS series have one memory table (feetech_registers.py): 4096 ticks a turn, 0.1 V, 0.001 of load and torque limit,
+The STS and SMS series have one memory table (drivers/feetech/registers.py): 4096 ticks a turn, 0.1 V, 0.001 of load and torque limit,
 sign and magnitude, little endian. What differs between them is mechanical, but for the highest speed, which only matters for
 a servo whose phase takes a goal speed of 0 for "stand still". A model number is read at address 3, two bytes that the
 vendor's debugging tool shows as two numbers: STS3215 is "9.3".

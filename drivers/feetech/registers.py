@@ -99,7 +99,7 @@ PRESENT_CURRENT = Register(69, 2, 15)  # 6.5 mA
 FEEDBACK_ADDRESS = PRESENT_POSITION.address
 FEEDBACK_BYTES = PRESENT_TEMPERATURE.address + 1 - FEEDBACK_ADDRESS
 
-# Only its length tells an answer apart (feetech_answers.py): the same may be asked for with more around it. What lies behind,
+# Only its length tells an answer apart (drivers/feetech/answers.py): the same may be asked for with more around it. What lies behind,
 # up to the current, is the vendor's own block of feedback (SMS_STS.cpp reads 15 bytes from 56); what lies before is working memory.
 _BEHIND_BYTES = PRESENT_CURRENT.address + PRESENT_CURRENT.size - PRESENT_TEMPERATURE.address - 1
 FEEDBACK_LENGTHS = range(FEEDBACK_BYTES, FEEDBACK_BYTES + _BEHIND_BYTES + FEEDBACK_ADDRESS - EEPROM_BYTES + 1)
