@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from drivers.find.everything import FAMILIES, PortFindings
-from drivers.find.serial import describe_port
 from drivers.find.servo_id import require_new_id, set_servo_id
 from drivers.find.servos import FoundServo, ServoLine, sweep_port
+from drivers.serial.adapters import describe_port
 from drivers.serial.port import SerialPort
 from forerun.device_tables import bar, tables_of_port
 from interfaces.errors import RefusedError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.can.link import CanLink, read_link, remedy
-from drivers.find.serial import SYS
+from drivers.serial.adapters import SYS
 from interfaces.errors import DeviceError
 
 ARPHRD_CAN = 280  # Linux, include/uapi/linux/if_arp.h

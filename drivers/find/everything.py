@@ -18,9 +18,9 @@ from drivers.find.can import USUAL_BITRATE_HZ, FoundInterface, find_interfaces
 from drivers.find.can_motors import BusSweep, sweep_bus
 from drivers.find.dynamixel import DynamixelFamily
 from drivers.find.feetech import FeetechFamily
-from drivers.find.serial import FoundAdapter, describe_port, find_adapters
 from drivers.find.servos import Progress, ServoFamily, Sweep, sweep_port
 from drivers.find.video import FoundVideo, find_video
+from drivers.serial.adapters import FoundAdapter, describe_port, find_adapters
 from drivers.serial.port import SerialPort
 from interfaces.errors import DeviceError, RefusedError
 

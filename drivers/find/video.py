@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.find.holders import Holder, find_holders
-from drivers.find.serial import DEV, SYS, stable_name
+from drivers.holders import Holder, find_holders
+from drivers.serial.adapters import DEV, SYS, stable_name
 
 VIDIOC_QUERYCAP = 0x80685600
 VIDIOC_ENUM_FMT = 0xC0405602

@@ -7,8 +7,8 @@ import grp
 from contextlib import suppress
 from pathlib import Path
 
-from drivers.find.holders import find_holders
-from drivers.find.serial import DEV, LATENCY_GOOD_MS, SYS, describe_port
+from drivers.holders import find_holders
+from drivers.serial.adapters import DEV, LATENCY_GOOD_MS, SYS, describe_port
 from interfaces.errors import DeviceError, DeviceLostError
 
 

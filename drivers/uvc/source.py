@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from drivers.find.holders import find_holders
+from drivers.holders import find_holders
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, DeviceLostError
 

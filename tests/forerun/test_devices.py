@@ -16,9 +16,9 @@ from drivers.find.can_motors import BusSweep
 from drivers.find.can_questions import FoundMotor
 from drivers.find.everything import BusFindings, Findings, FoundRealSense, PortFindings, Search
 from drivers.find.feetech import FeetechFamily
-from drivers.find.holders import Holder
-from drivers.find.serial import FoundAdapter, describe_port
 from drivers.find.video import FoundVideo, VideoMode
+from drivers.holders import Holder
+from drivers.serial.adapters import FoundAdapter, describe_port
 from forerun import device_id
 from forerun.__main__ import main
 from forerun.device_tables import bar, tables

@@ -15,10 +15,10 @@ from drivers.find.dynamixel import DynamixelFamily
 from drivers.find.everything import BusFindings, Findings, FoundRealSense, PortFindings
 from drivers.find.feetech import FeetechFamily
 from drivers.find.robot_draft import draft_robot, refuse_overwriting, write_draft
-from drivers.find.serial import FoundAdapter
 from drivers.find.servos import FoundServo, ServoFamily, Sweep, sweep_port
 from drivers.find.video import FoundVideo, VideoMode
 from drivers.open_devices import bus_budget, open_arm
+from drivers.serial.adapters import FoundAdapter
 from interfaces.arm_config import DamiaoConfig, DynamixelConfig, FeetechConfig
 from interfaces.errors import RefusedError
 from interfaces.robot_config import RobotConfig, load_robot

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from drivers.find.holders import Holder, find_holders
+from drivers.holders import Holder, find_holders
 
 
 def test_another_process_is_named(tmp_path: Path) -> None:

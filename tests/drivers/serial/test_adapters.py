@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.find.serial import describe_port, find_adapters
+from drivers.serial.adapters import describe_port, find_adapters
 
 
 class Machine:

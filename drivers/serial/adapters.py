@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.find.holders import Holder, find_holders
+from drivers.holders import Holder, find_holders
 
 SYS, DEV = Path("/sys"), Path("/dev")
 CHIPS = {
