@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly DEMO_EXTRAS=robot,sim
-readonly TEST_EXTRAS=robot,sim,report,export,distill,dev
-readonly ROBOT_EXTRAS=robot,test # the robot's own side: what a Jetson installs, and a test runner
+readonly TEST_EXTRAS=robot,calibrate,sim,report,export,distill,dev
+readonly ROBOT_EXTRAS=robot,calibrate,test # the robot's own side: what a Jetson installs, and a test runner
 
 # librealsense needs libusb and libudev; MuJoCo draws through EGL, on the GPU or on Mesa's software renderer.
 readonly DEMO_PACKAGES=(libusb-1.0-0 libudev1 libegl1 libgl1-mesa-dri libgles2 libopengl0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from interfaces.device_facts import MotorIdentity
 from interfaces.messages import JointState, JointVector
 
 
@@ -19,6 +20,14 @@ class Arm(Protocol):
 
         Moves nothing, and leaves torque as it was.
         """
+        ...
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which motors these are, in the order of the robot file: as read at `open`, nothing is sent."""
+        ...
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each motor whether it drives, in the order of the robot file; sends no orders."""
         ...
 
     def hold(self) -> JointState:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from interfaces.device_facts import CameraFacts
 from interfaces.messages import Frame
 
 
@@ -40,6 +41,10 @@ class Camera(Protocol):
 
         It takes `timeout_s` and a little more, but where it has to start the device anew.
         """
+        ...
+
+    def facts(self) -> CameraFacts:
+        """Return which camera this is, and its maker's intrinsics of the open colour stream; raises DeviceLostError before `open`."""
         ...
 
     def interrupt(self) -> None:

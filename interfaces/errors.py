@@ -2,6 +2,7 @@
 
 ForerunError
 ├── ConfigError        a robot file, manifest or record says something that cannot be (exit status 2)
+├── CalibrationError   a calibration record is missing, failed, foreign, expired or damaged (exit status 2)
 ├── BundleError        a bundle is corrupt, foreign to the robot, or fails its parity check (exit status 2)
 ├── DeviceError        a device answers wrongly or not at all
 │   ├── DeviceLostError    it is gone: unplugged, closed, powered off
@@ -33,6 +34,10 @@ class ConfigError(ForerunError):
 
 class BundleError(ForerunError):
     """A bundle is corrupt, does not belong to this robot, or does not reproduce its own reference outputs."""
+
+
+class CalibrationError(ForerunError):
+    """A calibration record is missing, failed, foreign to the robot, expired or damaged: names the command that makes a new one."""
 
 
 class DeviceError(ForerunError):

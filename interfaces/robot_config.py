@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from interfaces.arm_config import AnyArmConfig
+from interfaces.calibration_config import CalibrationConfig
 from interfaces.camera_config import CameraConfig
+from interfaces.chain_config import ChainConfig
 from interfaces.toml_loader import load_toml, require
 
 FORMAT = 1
@@ -95,12 +97,17 @@ class RobotConfig:
     policy: PolicyConfig
     runtime: RuntimeConfig
     record: RecordConfig
+    calibration: CalibrationConfig | None = None
+    chain: ChainConfig | None = None
 
     def __post_init__(self) -> None:
-        """Check the file's format and the cameras' names."""
+        """Check the file's format, the cameras' names, and that the chain knows the arm's joints."""
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
         names = [camera.name for camera in self.cameras]
         require(0 < len(names) == len(set(names)), "cameras.name", names, "at least one camera, each name different")
+        for link in self.chain.links if self.chain else ():
+            known = link.joint in self.arm.joint_names
+            require(known, "chain.links.joint", link.joint, f"one of {', '.join(self.arm.joint_names)}")
 
 
 def load_robot(path: Path) -> RobotConfig:

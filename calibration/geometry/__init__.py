@@ -1,0 +1,1 @@
+"""Rigid transforms, the arm's chain, and what is estimated with both."""

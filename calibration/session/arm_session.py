@@ -1,0 +1,204 @@
+"""The arm in the hands of a calibration program: moved only within the gate's limits, stopped at a touch, left as it was found.
+
+The same gate as in the command process stands before the motors; here it is beaten by the program itself, one period a call,
+for a calibration needs no more than one thing at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import numpy as np
+
+from calibration.session.clock import Clock
+from drivers.arm import Arm
+from interfaces.arm_config import ArmConfig
+from interfaces.device_facts import MotorIdentity
+from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
+from interfaces.messages import JointState, JointVector
+from runtime.command.gate import Gate
+from runtime.command.limit_watch import LimitWatch
+
+SPEED_RATIO = 0.25  # of the robot file's velocity: a person stands beside the arm
+EFFORT_MAX_RATIO = 0.6  # pushing harder than this for TOUCH_NS is a touch, and ends a motion
+TOUCH_NS = 150_000_000
+SETTLED_NS = 400_000_000  # how long an arm that was told to stand goes on swinging
+LOST_CYCLES_MAX = 5  # in a row
+
+
+class TouchError(DeviceError):
+    """The arm pushes against something; it holds where it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """One period: what the motors were told, when, and what they measured in the same exchange."""
+
+    t_command_ns: int
+    target_rad: JointVector
+    joints: JointState
+
+
+class ArmSession:
+    """One arm for the length of one program; a context manager that opens it and, at the end, leaves torque as it was."""
+
+    def __init__(self, arm: Arm, config: ArmConfig, clock: Clock) -> None:
+        self.config = config
+        self._arm, self._clock = arm, clock
+        self._gate = Gate(config)
+        self._limits = LimitWatch(config)
+        self._torque_before: tuple[bool, ...] = ()
+        self._t_beat_ns = 0
+        self.holding = False
+
+    def __enter__(self) -> ArmSession:
+        """Open the bus and find every motor; nothing moves, and torque stays as it is."""
+        self._arm.open()
+        self._torque_before = self._arm.torque()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Leave torque as it was found: an arm that hung limp goes to its rest pose before it is let go."""
+        try:
+            self.restore()
+        finally:
+            self._arm.close()
+
+    @property
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which motors these are."""
+        return self._arm.identity()
+
+    @property
+    def torque_before(self) -> tuple[bool, ...]:
+        """Return which motors drove when the program began."""
+        return self._torque_before
+
+    def read(self) -> JointState:
+        """Wait for the next period and return the measured joints; what is held stays held."""
+        return self.beat(None).joints if self.holding else self._measured()
+
+    def release(self) -> None:
+        """Let the arm go: support it first."""
+        self._arm.release()
+        self.holding = False
+
+    def hold(self) -> JointState:
+        """Hold the measured pose."""
+        joints = self._arm.hold()
+        self._gate.begin(joints.position_rad)
+        self._t_beat_ns = self._clock.now_ns()
+        self._limits.restart(self._t_beat_ns)
+        self.holding = True
+        return joints
+
+    def beat(self, target_rad: JointVector | None) -> Beat:
+        """Wait for the next period, go towards the target (joint,) as far as the gate lets, and return what was measured.
+
+        None brakes and holds. A single lost packet is forgiven; raises DeviceError for a limit of the robot file exceeded.
+        """
+        if not self.holding:
+            raise RefusedError("the arm is to be moved, and nobody holds it")
+        self._wait_for_beat()
+        step = self._gate.hold() if target_rad is None else self._gate.follow(target_rad)
+        t_command_ns = self._clock.now_ns()
+        joints = self._patiently(lambda: self._arm.exchange(step.position_rad))
+        exceeded = self._limits.exceeded(joints, t_command_ns)
+        if exceeded:
+            raise DeviceError(exceeded)
+        return Beat(t_command_ns=t_command_ns, target_rad=step.position_rad, joints=joints)
+
+    def move(
+        self,
+        pose_rad: JointVector,
+        *,
+        speed_ratio: float = SPEED_RATIO,
+        each_beat: Callable[[Beat], None] | None = None,
+        effort_max_ratio: float = EFFORT_MAX_RATIO,
+    ) -> JointState:
+        """Go to a pose in a straight line of joints, smoothly, stand until the arm swings no more, and return the joints.
+
+        Raises TouchError, holding, when a joint pushes harder than `effort_max_ratio` for a while on the way.
+        """
+        start_rad = self._gate.position_rad.copy()
+        way_rad = pose_rad - start_rad
+        slowest = np.abs(way_rad) / (speed_ratio * self.config.vector("velocity_max_rad_s"))
+        # A smooth step is 1.5 times as fast in its middle as on average.
+        n_beats = max(2, int(np.ceil(1.5 * float(slowest.max()) * self.config.rate_hz)))
+        path = [start_rad + way_rad * _smooth((k + 1) / n_beats) for k in range(n_beats)]
+        self.follow(path, each_beat=each_beat, effort_max_ratio=effort_max_ratio)
+        return self.stand(SETTLED_NS)
+
+    def follow(
+        self,
+        path_rad: list[JointVector],
+        *,
+        each_beat: Callable[[Beat], None] | None = None,
+        effort_max_ratio: float = EFFORT_MAX_RATIO,
+    ) -> list[Beat]:
+        """Go along a path of targets, one a period, and return every beat; raises TouchError as `move`."""
+        beats: list[Beat] = []
+        t_free_ns = self._clock.now_ns()
+        for target_rad in path_rad:
+            beat = self.beat(target_rad)
+            beats.append(beat)
+            if each_beat is not None:
+                each_beat(beat)
+            pushing = np.abs(beat.joints.effort_ratio)
+            if not (pushing > effort_max_ratio).any():
+                t_free_ns = beat.t_command_ns
+            elif beat.t_command_ns - t_free_ns > TOUCH_NS:
+                self._stop(beat, int(pushing.argmax()))
+        return beats
+
+    def stand(self, duration_ns: int) -> JointState:
+        """Hold for so long, and return the joints measured last."""
+        t_end_ns = self._clock.now_ns() + duration_ns
+        joints = self.beat(None).joints
+        while self._clock.now_ns() < t_end_ns:
+            joints = self.beat(None).joints
+        return joints
+
+    def restore(self) -> None:
+        """Leave torque as it was found."""
+        if not self._torque_before:
+            return
+        if all(self._torque_before):
+            if not self.holding:
+                self.hold()
+        elif self.holding:
+            self.move(self.config.vector("rest_rad"))
+            self.release()
+
+    def _stop(self, beat: Beat, index: int) -> None:
+        self._gate.begin(beat.joints.position_rad)  # do not push on
+        self.beat(None)
+        name, effort = self.config.joint_names[index], abs(beat.joints.effort_ratio[index])
+        angle = np.degrees(beat.joints.position_rad[index])
+        raise TouchError(
+            f"{name} pushes with {effort:.0%} of its torque at {angle:.1f} degrees: something is in its way"
+        )
+
+    def _measured(self) -> JointState:
+        self._wait_for_beat()
+        return self._patiently(self._arm.read)
+
+    def _wait_for_beat(self) -> None:
+        self._t_beat_ns = max(self._t_beat_ns + self.config.period_ns, self._clock.now_ns())
+        self._clock.wait_until(self._t_beat_ns)
+
+    def _patiently(self, ask: Callable[[], JointState]) -> JointState:
+        for _ in range(LOST_CYCLES_MAX - 1):
+            with contextlib.suppress(BusTimeoutError):
+                return ask()
+        return ask()
+
+
+def _smooth(share: float) -> float:
+    """Return the share of the way at a share of the time: at rest at both ends."""
+    return share * share * (3.0 - 2.0 * share)

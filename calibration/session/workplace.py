@@ -1,0 +1,54 @@
+"""Everything a calibration program is given; the same on a real robot, in a simulation and in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.session.arm_session import ArmSession
+from calibration.session.clock import Clock
+from calibration.session.person import Operator
+from drivers.arm import Arm
+from drivers.camera import Camera
+from interfaces.calibration_config import CalibrationConfig
+from interfaces.camera_config import CameraConfig
+from interfaces.errors import RefusedError
+from interfaces.robot_config import RobotConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """A robot, how to reach its devices, and the person beside it. Each program opens what it needs, and closes it."""
+
+    robot: RobotConfig  # with what earlier records say of it applied
+    records: Path  # the folder of its records
+    pictures: Path  # the folder for pictures and plots to look at
+    operator: Operator
+    clock: Clock
+    make_arm: Callable[[], Arm]
+    make_camera: Callable[[CameraConfig], Camera]
+    open_bus: Callable[[], object] | None = (
+        None  # for what only one family's programs do with its bus; None: by the port
+    )
+
+    def arm_session(self) -> ArmSession:
+        """Return the arm, to be entered as a context."""
+        return ArmSession(self.make_arm(), self.robot.arm, self.clock)
+
+    def camera_config(self, name: str | None) -> CameraConfig:
+        """Return the camera of that name, or the only one; raises RefusedError where it is not to be told which."""
+        cameras = {camera.name: camera for camera in self.robot.cameras}
+        if name is None and len(cameras) == 1:
+            return self.robot.cameras[0]
+        if name not in cameras:
+            asked = f"there is no camera {name}" if name else "which camera?"
+            raise RefusedError(f"{asked}; robot {self.robot.name} has {', '.join(cameras)}: say --camera NAME")
+        return cameras[name]
+
+    @property
+    def calibration(self) -> CalibrationConfig:
+        """Return the robot file's table about calibration; raises RefusedError where there is none."""
+        if self.robot.calibration is None:
+            raise RefusedError(f"robot {self.robot.name} has no table [calibration]; docs/calibration.md shows one")
+        return self.robot.calibration

@@ -1,0 +1,1 @@
+"""Calibration records: what an operator measured on one robot, one dataclass a kind."""
