@@ -17,6 +17,7 @@ COMMANDS = {
     "clear": "clear a fault or an emergency stop of a running robot",
     "doctor": "say whether this machine is fit to move a robot in time, and what to do where it is not",
     "devices": "list cameras, servos and motors; draft a robot file from them; give a servo its id",
+    "calibrate": "measure what is so with one robot: joints, camera, delays; guided, each writes a record",
     "camera": "record a RealSense into a file, or play one through the driver: the same frames every time",
     "policy": "the policy process: camera and inference of one robot",
     "command": "the command process: the bus of one robot",

@@ -14,6 +14,7 @@ from types import TracebackType
 import numpy as np
 
 from calibration.session.clock import Clock
+from calibration.session.person import Operator
 from drivers.arm import Arm
 from interfaces.arm_config import ArmConfig
 from interfaces.device_facts import MotorIdentity
@@ -45,25 +46,40 @@ class Beat:
 class ArmSession:
     """One arm for the length of one program; a context manager that opens it and, at the end, leaves torque as it was."""
 
-    def __init__(self, arm: Arm, config: ArmConfig, clock: Clock) -> None:
+    def __init__(
+        self,
+        arm: Arm,
+        config: ArmConfig,
+        clock: Clock,
+        operator: Operator | None = None,
+        torque_before: tuple[bool, ...] | None = None,
+    ) -> None:
+        """`operator` is whom the program waits for with the arm in its hands.
+
+        `torque_before` is how to leave torque, where that is not as it is found now.
+        """
         self.config = config
-        self._arm, self._clock = arm, clock
+        self._arm, self._clock, self._operator = arm, clock, operator
         self._gate = Gate(config)
         self._limits = LimitWatch(config)
-        self._torque_before: tuple[bool, ...] = ()
+        self._torque_before = torque_before or ()
         self._t_beat_ns = 0
         self.holding = False
 
     def __enter__(self) -> ArmSession:
         """Open the bus and find every motor; nothing moves, and torque stays as it is."""
         self._arm.open()
-        self._torque_before = self._arm.torque()
+        self._torque_before = self._torque_before or self._arm.torque()
+        if self._operator is not None:
+            self._operator.meanwhile(self._keep)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         """Leave torque as it was found: an arm that hung limp goes to its rest pose before it is let go."""
+        if self._operator is not None:
+            self._operator.meanwhile(None)
         try:
             self.restore()
         finally:
@@ -174,6 +190,11 @@ class ArmSession:
         elif self.holding:
             self.move(self.config.vector("rest_rad"))
             self.release()
+
+    def _keep(self) -> None:
+        """Keep an arm that is held from being let go by its own motors while somebody thinks."""
+        if self.holding:
+            self.beat(None)
 
     def _stop(self, beat: Beat, index: int) -> None:
         self._gate.begin(beat.joints.position_rad)  # do not push on

@@ -39,6 +39,13 @@ class Operator(Protocol):
         """
         ...
 
+    def meanwhile(self, do: Callable[[], None] | None) -> None:
+        """Call `do` again and again while a person is waited for; None calls nothing.
+
+        An arm that is held must be told so every period: motors with a time-out of their own let go otherwise.
+        """
+        ...
+
     def progress(self, what: str, share: float) -> None:
         """Show how far something is that takes long; `share` is 0 to 1."""
         ...

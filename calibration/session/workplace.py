@@ -34,7 +34,7 @@ class Workplace:
 
     def arm_session(self) -> ArmSession:
         """Return the arm, to be entered as a context."""
-        return ArmSession(self.make_arm(), self.robot.arm, self.clock)
+        return ArmSession(self.make_arm(), self.robot.arm, self.clock, self.operator)
 
     def camera_config(self, name: str | None) -> CameraConfig:
         """Return the camera of that name, or the only one; raises RefusedError where it is not to be told which."""

@@ -1,0 +1,134 @@
+"""A process of its own that puts the motors back as they were when a calibration program dies without doing so itself.
+
+Ctrl-C and errors are seen to by ArmSession. What no program can see to itself (kill -9, a lost SSH line, no memory left) is seen
+by the guardian, as the end of a pipe. It looked at torque and homing offsets before the program began.
+
+python -I -m calibration.session.guardian robots/mine.toml
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from calibration.session.arm_session import ArmSession
+from calibration.session.clock import MonotonicClock
+from drivers.homing import ServoHoming, Ticks
+from drivers.open_devices import open_arm
+from drivers.open_homing import open_homing
+from interfaces.errors import ForerunError, RefusedError
+from interfaces.robot_config import RobotConfig, load_robot
+
+_READY, _DONE = "ready", "done"
+_START_S = 20.0
+
+
+class Guardian:
+    """The guardian as the program sees it: a context in which the motors may be changed."""
+
+    def __init__(self, robot_file: Path) -> None:
+        self._robot_file = robot_file
+
+    def __enter__(self) -> Guardian:
+        """Start it, and wait until it has seen how the motors are; raises RefusedError where it cannot."""
+        self._process = subprocess.Popen(
+            (sys.executable, "-I", "-m", "calibration.session.guardian", str(self._robot_file)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C and hang-up are for the program alone
+        )
+        said = self._process.stdout.readline().strip() if self._process.stdout else ""
+        if said != _READY:
+            self._process.wait(_START_S)
+            raise RefusedError(said or "the guardian of the motors did not start")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        """Tell it that the motors are as they should be."""
+        self._process.communicate(_DONE + "\n", _START_S)
+
+
+class MotorsBefore:
+    """What the guardian remembers of the motors, and how it brings that back."""
+
+    def __init__(self, robot: RobotConfig) -> None:
+        """Look; raises DeviceError where the bus or a motor is not there."""
+        self._arm = robot.arm
+        self._homing = open_homing(robot.arm)
+        if self._homing is None:
+            arm = open_arm(robot.arm)
+            arm.open()
+            self._torque = arm.torque()
+            arm.close()
+        else:
+            # An arm that was never calibrated may not open as one, but its servos do.
+            with _opened(self._homing) as servos:
+                self._torque, self._offsets = servos.torque(), _offsets(servos)
+
+    def bring_back(self) -> str:
+        """Put offsets and torque back; return what was done, for people."""
+        done: list[str] = []
+        if self._homing is not None:
+            with _opened(self._homing) as servos:
+                if (_offsets(servos) != self._offsets).any():
+                    servos.release()
+                    servos.write_offsets(self._offsets)
+                    done.append("homing offsets written back")
+                if servos.torque() == self._torque:
+                    return ", ".join(done) or "the motors are as they were"
+        self._bring_back_torque()
+        return ", ".join((*done, "torque put back"))
+
+    def _bring_back_torque(self) -> None:
+        arm = open_arm(self._arm)
+        with ArmSession(arm, self._arm, MonotonicClock(), torque_before=self._torque) as session:
+            if any(arm.torque()):
+                session.hold()  # from here the session leaves it as it was
+
+
+@contextlib.contextmanager
+def _opened(homing: ServoHoming) -> Iterator[ServoHoming]:
+    homing.open()
+    try:
+        yield homing
+    finally:
+        homing.close()
+
+
+def _offsets(servos: ServoHoming) -> Ticks:
+    return np.array([motor.homing_offset for motor in servos.identity()], np.int64)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Remember, wait for the program's end, and put back what it could not."""
+    (robot_file,) = sys.argv[1:] if argv is None else argv
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the end of the pipe is what counts
+    try:
+        before = MotorsBefore(load_robot(Path(robot_file)))
+    except ForerunError as error:
+        print(error, flush=True)  # noqa: T201 - the program reads it
+        return 1
+    print(_READY, flush=True)  # noqa: T201
+    if sys.stdin.readline().strip() == _DONE:
+        return 0
+    try:
+        sys.stderr.write(f"\nforerun calibrate died: {before.bring_back()}\n")
+    except ForerunError as error:
+        sys.stderr.write(f"\nforerun calibrate died, and the motors could not be put back: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
