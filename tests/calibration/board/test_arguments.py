@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
 import pytest
-from rich.console import RenderableType
+from typing_extensions import override
 
 from calibration.board.arguments import add_board_arguments, board_of
+from calibration.session.clock import MonotonicClock
+from calibration.session.yes_operator import YesOperator
 from interfaces.errors import RefusedError
 
 
-class _Person:
-    """Answers every question alike."""
+class _Person(YesOperator):
+    """Answers every question alike, or as ENTER would."""
 
-    name = "tester"
-
-    def __init__(self, answer: bool | None) -> None:
+    def __init__(self, *, answer: bool | None) -> None:
+        super().__init__(MonotonicClock(), "tester")
         self._answer = answer
         self.asked: list[str] = []
 
-    def say(self, text: RenderableType) -> None:
-        raise AssertionError(text)
-
+    @override
     def confirm(self, step: str, question: str, *, default: bool) -> bool:
         assert step == "square-size"
         self.asked.append(question)
         return default if self._answer is None else self._answer
-
-    def wait(self, step: str, instruction: str) -> None:
-        raise AssertionError(step, instruction)
-
-    def watch(self, step: str, instruction: str, look: Callable[[], RenderableType], done: Callable[[], bool]) -> None:
-        raise AssertionError(step, instruction, look, done)
-
-    def progress(self, what: str, share: float) -> None:
-        raise AssertionError(what, share)
 
 
 def _parsed(*words: str) -> argparse.Namespace:
