@@ -7,7 +7,7 @@ for a calibration needs no more than one thing at a time.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -22,6 +22,7 @@ from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
 from interfaces.messages import JointState, JointVector
 from runtime.command.gate import Gate
 from runtime.command.limit_watch import LimitWatch
+from runtime.command.motion import Motion
 
 SPEED_RATIO = 0.25  # of the robot file's velocity: a person stands beside the arm
 EFFORT_MAX_RATIO = 0.6  # pushing harder than this for TOUCH_NS is a touch, and ends a motion
@@ -113,15 +114,16 @@ class ArmSession:
         self.holding = True
         return joints
 
-    def beat(self, target_rad: JointVector | None) -> Beat:
+    def beat(self, target_rad: JointVector | None, ahead: Sequence[Motion] | None = None) -> Beat:
         """Wait for the next period, go towards the target (joint,) as far as the gate lets, and return what was measured.
 
+        `ahead` is the target's motion at each instant of the gate's look-ahead; without it the target is a place to stand at.
         None brakes and holds. A single lost packet is forgiven; raises DeviceError for a limit of the robot file exceeded.
         """
         if not self.holding:
             raise RefusedError("the arm is to be moved, and nobody holds it")
         self._wait_for_beat()
-        step = self._gate.hold() if target_rad is None else self._gate.follow(target_rad)
+        step = self._gate.hold() if target_rad is None else self._gate.follow(target_rad, ahead)
         t_command_ns = self._clock.now_ns()
         joints = self._patiently(lambda: self._arm.exchange(step.position_rad))
         exceeded = self._limits.exceeded(joints, t_command_ns)
@@ -147,8 +149,8 @@ class ArmSession:
         # A smooth step is 1.5 times as fast in its middle as on average.
         n_beats = max(2, int(np.ceil(1.5 * float(slowest.max()) * self.config.rate_hz)))
         path = [start_rad + way_rad * _smooth((k + 1) / n_beats) for k in range(n_beats)]
-        self.follow(path, each_beat=each_beat, effort_max_ratio=effort_max_ratio)
-        return self.stand(SETTLED_NS)
+        path += [pose_rad] * -(-SETTLED_NS // self.config.period_ns)  # the gate may arrive later than it was asked to
+        return self.follow(path, each_beat=each_beat, effort_max_ratio=effort_max_ratio)[-1].joints
 
     def follow(
         self,
@@ -160,8 +162,10 @@ class ArmSession:
         """Go along a path of targets, one a period, and return every beat; raises TouchError as `move`."""
         beats: list[Beat] = []
         t_free_ns = self._clock.now_ns()
-        for target_rad in path_rad:
-            beat = self.beat(target_rad)
+        motions = _motions(path_rad, self.config.period_ns * 1e-9)
+        ahead_periods = [ns // self.config.period_ns for ns in self._gate.look_ahead_ns]
+        for k, target_rad in enumerate(path_rad):
+            beat = self.beat(target_rad, [motions[min(k + ahead, len(motions) - 1)] for ahead in ahead_periods])
             beats.append(beat)
             if each_beat is not None:
                 each_beat(beat)
@@ -223,3 +227,16 @@ class ArmSession:
 def _smooth(share: float) -> float:
     """Return the share of the way at a share of the time: at rest at both ends."""
     return share * share * (3.0 - 2.0 * share)
+
+
+def _motions(path_rad: list[JointVector], period_s: float) -> list[Motion]:
+    """Return the motion at each place of a path: the gate follows exactly what it knows the speed of, and lags behind mere places."""
+    if not path_rad:
+        return []
+    padded = np.array([path_rad[0], *path_rad, path_rad[-1]])  # at rest at both ends
+    velocity_rad_s = (padded[2:] - padded[:-2]) / (2 * period_s)
+    acceleration_rad_s2 = (padded[2:] - 2 * padded[1:-1] + padded[:-2]) / period_s**2
+    return [
+        Motion(position_rad=place, velocity_rad_s=velocity, acceleration_rad_s2=acceleration)
+        for place, velocity, acceleration in zip(path_rad, velocity_rad_s, acceleration_rad_s2, strict=True)
+    ]
