@@ -27,7 +27,7 @@ def workplace_for(arguments: argparse.Namespace) -> Workplace:
         pictures=arguments.pictures or records / "pictures",
         operator=ask,
         clock=clock,
-        make_arm=lambda: open_arm(robot.arm),
+        make_arm=open_arm,
         make_camera=make_camera,
         make_homing=lambda: open_homing(robot.arm),
     )

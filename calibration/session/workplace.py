@@ -11,6 +11,8 @@ from calibration.session.clock import Clock
 from calibration.session.person import Operator
 from drivers.arm import Arm
 from drivers.camera import Camera
+from drivers.homing import ServoHoming
+from interfaces.arm_config import AnyArmConfig
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import RefusedError
@@ -26,15 +28,16 @@ class Workplace:
     pictures: Path  # the folder for pictures and plots to look at
     operator: Operator
     clock: Clock
-    make_arm: Callable[[], Arm]
+    make_arm: Callable[[AnyArmConfig], Arm]  # the arm of the robot file, or the same with other numbers in it
     make_camera: Callable[[CameraConfig], Camera]
+    make_homing: Callable[[], ServoHoming | None] = lambda: None  # the servos' own zeros; None where motors keep none
     open_bus: Callable[[], object] | None = (
         None  # for what only one family's programs do with its bus; None: by the port
     )
 
     def arm_session(self) -> ArmSession:
         """Return the arm, to be entered as a context."""
-        return ArmSession(self.make_arm(), self.robot.arm, self.clock, self.operator)
+        return ArmSession(self.make_arm(self.robot.arm), self.robot.arm, self.clock, self.operator)
 
     def camera_config(self, name: str | None) -> CameraConfig:
         """Return the camera of that name, or the only one; raises RefusedError where it is not to be told which."""
