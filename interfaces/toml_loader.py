@@ -32,7 +32,7 @@ def load_toml(path: Path, schema: type[T]) -> T:
 
 def parse_toml(text: str, schema: type[T], file: str) -> T:
     """Return the TOML `text` as a `schema`; `file` is where it comes from, for messages. Raises ConfigError as `load_toml`."""
-    return from_table(_table(text, file), schema, file)
+    return from_table(parse_table(text, file), schema, file)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -43,13 +43,14 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(str(path), "file", error.strerror, "a readable TOML file") from error
     except UnicodeDecodeError as error:
         raise ConfigError(str(path), "file", str(error), "valid TOML in UTF-8") from error
-    return _table(text, str(path))
+    return parse_table(text, str(path))
 
 
-def _table(text: str, file: str) -> dict[str, Any]:
+def parse_table(text: str, file: str) -> dict[str, Any]:
+    """Return the TOML `text` as a table; raises ConfigError where it is none."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOMLDecodeError: 5000 digits, brackets a thousand deep
         raise ConfigError(file, "file", str(error), "valid TOML in UTF-8") from error
 
 
@@ -72,6 +73,16 @@ def from_table(table: dict[str, Any], schema: type[T], file: str, prefix: str = 
         return schema(**values)
     except _InconsistentError as error:
         raise ConfigError(file, prefix + error.key, error.value, error.expected) from error
+
+
+def variant_from_table(table: dict[str, Any], schemas: tuple[type[T], ...], file: str, prefix: str = "") -> T:
+    """Return `table` as the one of `schemas` that its tag chooses: the field that is a Literal in the first of them."""
+    tag = next(name for name, hint in get_type_hints(schemas[0]).items() if get_origin(hint) is Literal)
+    by_tag = {name: schema for schema in schemas for name in get_args(get_type_hints(schema)[tag])}
+    chosen = table.get(tag)
+    if not isinstance(chosen, str) or chosen not in by_tag:
+        raise ConfigError(file, prefix + tag, chosen, "one of " + ", ".join(map(repr, by_tag)))
+    return from_table(table, by_tag[chosen], file, prefix)
 
 
 class _InconsistentError(ValueError):
@@ -105,16 +116,9 @@ def _value(value: Any, hint: Any, file: str, key: str) -> Any:
 
 
 def _variant(value: Any, schemas: tuple[Any, ...], file: str, key: str) -> Any:
-    """Return the table as the one of `schemas` that its tag chooses: the field that is a Literal in the first of them."""
     if not isinstance(value, dict):
         raise ConfigError(file, key, value, "a table")
-    tag = next(name for name, hint in get_type_hints(schemas[0]).items() if get_origin(hint) is Literal)
-    by_tag = {name: schema for schema in schemas for name in get_args(get_type_hints(schema)[tag])}
-    table = cast("dict[str, Any]", value)
-    chosen = table.get(tag)
-    if not isinstance(chosen, str) or chosen not in by_tag:
-        raise ConfigError(file, f"{key}.{tag}", chosen, "one of " + ", ".join(map(repr, by_tag)))
-    return from_table(table, by_tag[chosen], file, key + ".")
+    return variant_from_table(cast("dict[str, Any]", value), schemas, file, key + ".")
 
 
 def _tuple(value: Any, item: Any, file: str, key: str) -> tuple[Any, ...]:
@@ -126,7 +130,10 @@ def _tuple(value: Any, item: Any, file: str, key: str) -> tuple[Any, ...]:
 
 def _scalar(value: Any, hint: Any, file: str, key: str) -> Any:
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigError(file, key, "a number of hundreds of digits", _describe(hint)) from error
     if type(value) is not hint:  # bool is an int in Python, not in a robot file
         raise ConfigError(file, key, value, _describe(hint))
     if hint is float and value != value:

@@ -6,6 +6,8 @@ import json
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
+import numpy as np
+
 
 def to_toml(config: Any) -> str:
     """Return a dataclass of the kinds that the loader knows as TOML; a value of None is left out."""
@@ -37,5 +39,10 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value)  # a string of JSON is one of TOML, too
+        # A string of JSON is one of TOML, but for halves of characters beyond 16 bits, and for DEL.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, (float, np.floating)):
+        return repr(float(cast("float", value)))
+    if isinstance(value, np.integer):
+        return repr(int(cast("int", value)))
     return repr(value)

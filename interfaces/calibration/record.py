@@ -6,6 +6,7 @@ that was edited by hand, or cut short, is refused.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from interfaces.device_facts import MotorIdentity
@@ -25,8 +26,8 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Return whether the value keeps the limit; what is not a number does not."""
-        return self.value <= self.limit
+        """Return whether the value keeps the limit; what is not a finite number does not."""
+        return math.isfinite(self.value) and self.value <= self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,9 @@ def test_every_robot_is_read_back_as_it_was(file: Path) -> None:
     assert parse_toml(to_toml(robot), RobotConfig, "written") == robot
 
 
-@pytest.mark.parametrize("name", ['a "quoted" one', "back\\slash", "umlaut \u00fc", "line\nbreak", "\u2028"])
+@pytest.mark.parametrize(
+    "name", ['a "quoted" one', "back\\slash", "umlaut \u00fc", "line\nbreak", "\u2028", "\U0001f600", "\x7f"]
+)
 def test_strings_of_any_kind_survive(name: str) -> None:
     robot = replace(load_robot(ROBOTS[0]), name=name)
     assert parse_toml(to_toml(robot), RobotConfig, "written").name == name
