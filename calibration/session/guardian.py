@@ -12,7 +12,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -97,7 +97,7 @@ class MotorsBefore:
 
 
 @contextlib.contextmanager
-def _opened(homing: ServoHoming) -> Iterator[ServoHoming]:
+def _opened(homing: ServoHoming) -> Generator[ServoHoming, None, None]:
     homing.open()
     try:
         yield homing

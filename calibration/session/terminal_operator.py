@@ -16,6 +16,7 @@ from interfaces.errors import RefusedError
 from runtime.terminal import Keyboard
 
 _IDLE_S = 0.05
+_PACE_S = 0.005
 _SHOWN_S = 0.1  # how often a living table is drawn anew
 _DONE = (b"\r", b"\n")
 _ANSWERS = {b"y": True, b"n": False}
@@ -61,7 +62,7 @@ class TerminalOperator:
         self._console.print(Panel(instruction, subtitle="ENTER when done, Ctrl-C gives up", subtitle_align="left"))
         with Keyboard(keep_interrupt=True) as keyboard, Live(console=self._console, auto_refresh=False) as live:
             t_shown_s = 0.0
-            while not _pressed(keyboard, _DONE, 0.0):
+            while not _pressed(keyboard, _DONE, _PACE_S):
                 table = look()
                 t_now_s = time.monotonic_ns() * 1e-9
                 if t_now_s - t_shown_s >= _SHOWN_S:
