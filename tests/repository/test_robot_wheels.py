@@ -32,8 +32,8 @@ def lines_for(python: str, lines: list[str]) -> list[str]:
 def test_all_robot_packages_have_wheels_for_the_jetson(root: Path, tmp_path: Path, python: str) -> None:
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("\n".join(lines_for(python, (root / "constraints.txt").read_text().splitlines())))
-    extra = read_toml(root / "pyproject.toml")["project"]["optional-dependencies"]["robot"]
-    extra = [line for line in extra if not line.startswith(COMPILED_THERE)]
+    extras = read_toml(root / "pyproject.toml")["project"]["optional-dependencies"]
+    extra = [line for line in extras["robot"] + extras["calibrate"] if not line.startswith(COMPILED_THERE)]
     report = tmp_path / "report.json"
     command = [
         sys.executable,
@@ -51,5 +51,5 @@ def test_all_robot_packages_have_wheels_for_the_jetson(root: Path, tmp_path: Pat
     chosen = {
         entry["metadata"]["name"]: entry["download_info"]["url"] for entry in json.loads(report.read_text())["install"]
     }
-    assert {"numpy", "onnxruntime", "pyrealsense2", "pyserial"} <= chosen.keys()
+    assert {"numpy", "onnxruntime", "pyrealsense2", "pyserial", "scipy", "matplotlib"} <= chosen.keys()
     assert [url for url in chosen.values() if not url.endswith(("aarch64.whl", "-any.whl"))] == []
