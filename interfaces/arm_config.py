@@ -30,6 +30,8 @@ class JointConfig:
     effort_max_ratio: float  # of the motor's maximum torque, written into the motor at start
     effort_fault_ratio: float  # the motor pushing harder than this for long is a fault; 1 where it may push for ever
     rest_rad: float  # pose of this joint when the robot rests
+    stops_rad: tuple[float, ...] | None = None  # where it meets its stops; () where it has none; absent: at its limits
+    positive: str = ""  # which way positive is, for a person beside the arm: "to the right", "opens"
 
     def __post_init__(self) -> None:
         """Check the joint's values against each other."""
@@ -42,6 +44,8 @@ class JointConfig:
             require(0 < getattr(self, key) < math.inf, key, getattr(self, key), "more than 0")
         for key in ("effort_max_ratio", "effort_fault_ratio"):
             require(0 < getattr(self, key) <= 1, key, getattr(self, key), "more than 0, at most 1")
+        stops = self.stops_rad or (-1.0, 1.0)
+        require(len(stops) == 2 and stops[0] < stops[1], "stops_rad", stops, "two angles, the lower first, or none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,7 @@ class FeetechJoint(JointConfig):
     """A joint with a Feetech STS or SMS servo."""
 
     servo_id: int
-    home_ticks: int  # reading of the bare encoder at 0 rad
+    home_ticks: float  # reading of the bare encoder at 0 rad
 
     def __post_init__(self) -> None:
         """Check the id as well."""
@@ -116,7 +120,7 @@ class DynamixelJoint(JointConfig):
     """A joint with a Dynamixel servo of the X series."""
 
     servo_id: int
-    home_ticks: int  # present position at 0 rad, the servo's homing offset being 0
+    home_ticks: float  # present position at 0 rad, the servo's homing offset being 0
 
     def __post_init__(self) -> None:
         """Check the id as well."""
