@@ -4,10 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.landmarks import add_landmarks
 from sim.mujoco_headless import mujoco
+from sim.rigid import OPENGL_FROM_OPENCV, rigid, turned
 from sim.robot_model import load_robot_spec
 from sim.tasks import TASKS
 from sim.tasks.layout import Vector
+from sim.truth import AS_DESIGNED, Truth
 
 PHYSICS_STEP_S = 0.002
 
@@ -16,6 +19,11 @@ CAMERA_POSITION_M = (0.415, 0.0, 0.350)
 CAMERA_LOOKS_AT_M = (0.160, 0.0, 0.045)
 CAMERA_FOV_Y_DEG = 42.0  # colour field of view of a D435
 NEAR_M, FAR_M = 0.05, 3.0
+
+# The other place for the camera: on the back of the hand, the fingers at the lower edge of its view.
+WRIST_BODY = "gripper"
+WRIST_POSITION_M = (-0.005, 0.085, -0.010)
+WRIST_LOOKS_AT_M = (-0.005, -0.005, -0.190)
 
 TABLE_COLOUR = (0.80, 0.77, 0.72)
 MAT_COLOUR = (0.58, 0.62, 0.66)
@@ -28,10 +36,12 @@ class SceneModel:
     model: mujoco.MjModel
     geom_rgba: Vector  # (geom, 4) as designed
     material_rgba: Vector  # (material, 4) as designed
+    n_geoms: int  # how many of them belong to the design, and come first
+    n_materials: int
 
 
-def build_scene() -> SceneModel:
-    """Compiles arm, table, objects, lamp and camera into one model."""
+def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
+    """Compiles arm, table, objects, lamp and camera into one model, as they truly are."""
     spec = load_robot_spec()
     spec.modelname = "forerun_table"
     spec.option.timestep = PHYSICS_STEP_S
@@ -39,18 +49,29 @@ def build_scene() -> SceneModel:
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10  # a gripped object must not creep out of the fingers
     _add_table(spec)
-    _add_view(spec)
+    _add_view(spec, truth)
     for task in TASKS.values():
         task.add_objects(spec)
+    n_geoms, n_materials = len(spec.geoms), len(spec.materials)
+    if truth.landmarks:
+        add_landmarks(spec, truth.landmarks_seed)
     model = spec.compile()
-    return SceneModel(model=model, geom_rgba=model.geom_rgba.copy(), material_rgba=model.mat_rgba.copy())
+    model.dof_frictionloss[:6] += truth.friction_nm
+    return SceneModel(
+        model=model,
+        geom_rgba=model.geom_rgba[:n_geoms].copy(),
+        material_rgba=model.mat_rgba[:n_materials].copy(),
+        n_geoms=n_geoms,
+        n_materials=n_materials,
+    )
 
 
 def randomise_looks(scene: SceneModel, rng: np.random.Generator) -> None:
     """Draws lamp, brightness and colours anew: hues wander a little, so that a red ball stays a red ball."""
     model = scene.model
-    _wander(model.mat_rgba, scene.material_rgba, rng)
-    own_colour = model.geom_matid < 0  # a colour of its own would override the material of a robot part
+    _wander(model.mat_rgba[: scene.n_materials], scene.material_rgba, rng)
+    # A colour of its own would override the material of a robot part.
+    own_colour = np.flatnonzero(model.geom_matid[: scene.n_geoms] < 0)
     model.geom_rgba[own_colour] = _wander(model.geom_rgba[own_colour], scene.geom_rgba[own_colour], rng)
     brightness_ratio = rng.uniform(0.85, 1.15)
     model.vis.headlight.ambient[:] = 0.34 * brightness_ratio
@@ -78,14 +99,20 @@ def _add_table(spec: mujoco.MjSpec) -> None:
     )  # fmt: skip
 
 
-def _add_view(spec: mujoco.MjSpec) -> None:
-    position_m = np.array(CAMERA_POSITION_M)
-    backward = _unit(position_m - np.array(CAMERA_LOOKS_AT_M))
-    right = _unit(np.cross([0, 0, 1], backward))
-    up = np.cross(backward, right)
+def _add_view(spec: mujoco.MjSpec, truth: Truth) -> None:
+    on_wrist = truth.camera_mount == "wrist"
+    body = spec.body(WRIST_BODY) if on_wrist else spec.worldbody
+    position_m, looks_at_m = (
+        (WRIST_POSITION_M, WRIST_LOOKS_AT_M) if on_wrist else (CAMERA_POSITION_M, CAMERA_LOOKS_AT_M)
+    )
+    designed = _looking(np.array(position_m), np.array(looks_at_m), up=(0.0, 1.0, 0.0) if on_wrist else (0.0, 0.0, 1.0))
+    position_m, rotation = _moved(np.array(position_m), designed, truth)
     orientation = np.empty(4)
-    mujoco.mju_mat2Quat(orientation, np.column_stack([right, up, backward]).ravel())
-    spec.worldbody.add_camera(name=CAMERA_NAME, pos=position_m, quat=orientation, fovy=CAMERA_FOV_Y_DEG)
+    mujoco.mju_mat2Quat(orientation, rotation.ravel())
+    fovy_deg = CAMERA_FOV_Y_DEG
+    if truth.focal_ratio != 1.0:
+        fovy_deg = 2 * np.degrees(np.arctan(np.tan(np.radians(CAMERA_FOV_Y_DEG) / 2) / truth.focal_ratio))
+    body.add_camera(name=CAMERA_NAME, pos=position_m, quat=orientation, fovy=fovy_deg)
     spec.worldbody.add_light(
         name="lamp", type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL, pos=[0.3, 0, 1.5], dir=[-0.3, 0.2, -1],
         castshadow=False, diffuse=[0.5] * 3, specular=[0.15] * 3,
@@ -95,6 +122,22 @@ def _add_view(spec: mujoco.MjSpec) -> None:
     spec.visual.headlight.specular = [0.05] * 3
     spec.stat.extent = 1.0
     spec.visual.map.znear, spec.visual.map.zfar = NEAR_M, FAR_M
+
+
+def _looking(position_m: Vector, at_m: Vector, up: tuple[float, float, float]) -> Vector:
+    """Return the rotation (3, 3) of a camera as MuJoCo has it: x right, y up, z backward."""
+    backward = _unit(position_m - at_m)
+    right = _unit(np.cross(up, backward))
+    return np.column_stack([right, np.cross(backward, right), backward])
+
+
+def _moved(position_m: Vector, rotation: Vector, truth: Truth) -> tuple[Vector, Vector]:
+    """Return where the camera truly is, and how it is turned; to the bit as designed where nobody moved it."""
+    if not (any(truth.camera_translation_m) or any(truth.camera_rotation_deg)):
+        return position_m, rotation
+    designed_from_true = rigid(turned(np.radians(truth.camera_rotation_deg)), np.array(truth.camera_translation_m))
+    moved = rigid(rotation, position_m) @ OPENGL_FROM_OPENCV @ designed_from_true @ OPENGL_FROM_OPENCV
+    return moved[:3, 3], moved[:3, :3]
 
 
 def _unit(vector: Vector) -> Vector:

@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.camera.renderer import project
+from sim.guiding_hand import GuidingHand
 from sim.kinematics import TIP_SITE, so101_kinematics
 from sim.mujoco_headless import mujoco
-from sim.scene import PHYSICS_STEP_S, build_scene, randomise_looks
+from sim.rigid import OPENGL_FROM_OPENCV, inverse, rigid, turned_as
+from sim.scene import CAMERA_NAME, PHYSICS_STEP_S, WRIST_BODY, build_scene, randomise_looks
 from sim.tasks import TASKS, ObjectState
+from sim.truth import AS_DESIGNED, BoardPlace, Truth
 
 Array = NDArray[np.float64]
 
@@ -30,8 +33,11 @@ class Observation:
 class World:
     """One arm, one table, one task at a time. Not for more than one thread."""
 
-    def __init__(self) -> None:
-        self._scene = build_scene()
+    def __init__(self, truth: Truth = AS_DESIGNED) -> None:
+        self.truth = truth
+        self.board: BoardPlace | None = truth.board  # where it is now; whoever moves it puts another place here
+        self.hand = GuidingHand()
+        self._scene = build_scene(truth)
         self.model = self._scene.model
         self.data = mujoco.MjData(self.model)
         self.task_name = "reach"
@@ -45,6 +51,8 @@ class World:
         """New episode: time zero, arm at rest with a little noise, torque on, objects and looks drawn from the seed."""
         mujoco.mj_resetData(self.model, self.data)
         self._time_ns = 0
+        self.hand.let_go()
+        self.board = self.truth.board
         self.set_torque_enabled(np.ones(6, bool))
         noise_rad = _generator(task_name, seed, "arm").uniform(-REST_NOISE_RAD, REST_NOISE_RAD, 6)
         self.data.qpos[:6] = np.array(REST_RAD) + noise_rad
@@ -73,8 +81,28 @@ class World:
 
     def step(self, n_steps: int) -> None:
         """Lets n_steps of 2 ms pass."""
-        mujoco.mj_step(self.model, self.data, n_steps)
+        if self.hand.is_idle:
+            self.data.qfrc_applied[:6] = 0.0
+            mujoco.mj_step(self.model, self.data, n_steps)
+        else:
+            for _ in range(n_steps):
+                self.hand.push(self.data, PHYSICS_STEP_S)
+                mujoco.mj_step(self.model, self.data)
         self._time_ns += n_steps * STEP_NS
+
+    def step_until(self, time_ns: int) -> None:
+        """Lets time pass until `time_ns`, the last step as short as it must be; not before the present."""
+        whole, rest_ns = divmod(time_ns - self._time_ns, STEP_NS)
+        self.step(whole)
+        if rest_ns:
+            self.model.opt.timestep = rest_ns * 1e-9
+            if not self.hand.is_idle:
+                self.hand.push(self.data, rest_ns * 1e-9)
+            else:
+                self.data.qfrc_applied[:6] = 0.0
+            mujoco.mj_step(self.model, self.data)
+            self.model.opt.timestep = PHYSICS_STEP_S
+            self._time_ns += rest_ns
 
     @property
     def time_ns(self) -> int:
@@ -123,6 +151,27 @@ class World:
     def tip_path_m(self, joints_rad: Array) -> Array:
         """Tip positions (k, 3) that joints (k, 6) would give; the world is not touched."""
         return self._kinematics.tip_path(joints_rad)
+
+    def base_from_hand(self) -> Array:
+        """Pose (4, 4) of the gripper's body in the base frame, as the physics last had it."""
+        hand = self.data.body(WRIST_BODY)
+        return rigid(hand.xmat.reshape(3, 3), hand.xpos)
+
+    def base_from_camera(self) -> Array:
+        """Pose (4, 4) of the camera in the base frame: x right, y down, z ahead."""
+        camera = self.data.camera(CAMERA_NAME)
+        return rigid(camera.xmat.reshape(3, 3), camera.xpos) @ OPENGL_FROM_OPENCV
+
+    def hand_from_camera(self) -> Array:
+        """Pose (4, 4) of the camera in the gripper body's frame."""
+        return inverse(self.base_from_hand()) @ self.base_from_camera()
+
+    def base_from_board(self) -> Array:
+        """Pose (4, 4) of the board in the base frame; LookupError where there is none."""
+        if self.board is None:
+            raise LookupError("there is no board in this world")
+        there = rigid(turned_as(self.board.rotation_wxyz), np.array(self.board.translation_m))
+        return self.base_from_hand() @ there if self.board.fixed_to == "hand" else there
 
     def project_px(self, points_m: Array) -> Array:
         """Pixels (k, 2), column and row in the 424x240 image, of points (k, 3) in the base frame."""

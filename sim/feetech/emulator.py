@@ -250,7 +250,15 @@ class EmulatedServo:
             self._actuators.set_effort_limit(self._index, limit_ratio)
         if self._torque:
             encoder_ticks = self._ramp.setpoint_ticks + self.get(registers.HOMING_OFFSET)
-            self._actuators.set_target_rad(self._index, (encoder_ticks - CENTRE_TICKS) * RAD_PER_TICK)
+            self._actuators.set_target_rad(
+                self._index, (encoder_ticks - CENTRE_TICKS + self._turns_ticks()) * RAD_PER_TICK
+            )
+
+    def _turns_ticks(self) -> int:
+        """Return whole turns between what it reads and where the shaft is: it goes by its reading, whatever turn that is in."""
+        shaft_ticks = CENTRE_TICKS + self._actuators.position_rad(self._index) / RAD_PER_TICK
+        read_ticks = self._present_ticks() + self.get(registers.HOMING_OFFSET)
+        return round((shaft_ticks - read_ticks) / TICKS_PER_TURN) * TICKS_PER_TURN
 
     def _encoder_ticks(self) -> int:
         return round(CENTRE_TICKS + self._actuators.position_rad(self._index) / RAD_PER_TICK) % TICKS_PER_TURN

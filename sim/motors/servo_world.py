@@ -2,9 +2,16 @@
 
 The loop that steps the world calls `write_to` before and `read_from` after its steps; the servos see the world as it stood
 after the last one. Entries are single numbers, so a reader in another thread sees old or new, never half of one.
+
+What the truth says of the motors is done here: encoders mounted askew, targets that act late, play in the gears. The play is
+between motor and shaft, and the encoder on the shaft: the shaft follows its target only once the motor has gone through it.
 """
 
 from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +35,19 @@ class ServoWorld:
         self._force_range_nm: NDArray[np.float64] = world.model.actuator_forcerange[:N_MOTORS].copy()
         self._effort_limit_ratio = np.ones(N_MOTORS)
         self._torque = np.zeros(N_MOTORS, bool)
+        self._offset_rad = np.array(world.truth.joint_offset_rad)
+        self._half_play_rad = np.array(world.truth.backlash_rad) / 2
+        self._delay_ns = round(world.truth.command_delay_ms * 1e6)
+        self._late: deque[tuple[int, Callable[[], None]]] = deque()  # (when it acts, what is done), in order
+        self._t_ns = world.time_ns
         self._target_rad = world.joint_positions_rad
+        self._shaft_target_rad = self._target_rad.copy()
         self.read_from(world)
 
     def read_from(self, world: World) -> None:
         """Let the servos see the world as it stands now."""
-        self._position_rad = world.joint_positions_rad
+        self._t_ns = world.time_ns
+        self._position_rad = world.joint_positions_rad - self._offset_rad
         self._velocity_rad_s = world.joint_velocities_rad_s
         self._effort_ratio = world.joint_torques_nm / self._force_range_nm[:, 1]
 
@@ -41,7 +55,22 @@ class ServoWorld:
         """Hand targets, torque and torque limits of the servos over to the physics."""
         world.set_torque_enabled(self._torque)
         world.model.actuator_forcerange[:N_MOTORS] = self._force_range_nm * self._effort_limit_ratio[:, None]
-        world.set_targets(self._target_rad)
+        while self._late and self._late[0][0] <= world.time_ns:
+            self._late.popleft()[1]()
+        self._shaft_target_rad = np.clip(
+            self._shaft_target_rad, self._target_rad - self._half_play_rad, self._target_rad + self._half_play_rad
+        )
+        world.set_targets(self._shaft_target_rad)
+
+    @property
+    def t_next_ns(self) -> int | None:
+        """Return the world's time at which the next late order acts, for whoever steps exactly; None without one."""
+        return self._late[0][0] if self._late else None
+
+    @property
+    def all_drive(self) -> bool:
+        """Return whether every motor has torque."""
+        return bool(self._torque.all())
 
     def position_rad(self, index: int) -> float:
         """Return the angle of a joint."""
@@ -57,15 +86,23 @@ class ServoWorld:
 
     def set_target_rad(self, index: int, target_rad: float) -> None:
         """Set the angle that a motor drives to from the next step on."""
-        self._target_rad[index] = target_rad
+        true_rad = target_rad + float(self._offset_rad[index])
+        self._do(partial(self._target_rad.__setitem__, index, true_rad))
 
     def set_torque(self, index: int, *, enabled: bool) -> None:
         """Let a motor drive, or turn freely, from the next step on."""
-        self._torque[index] = enabled
+        # As late as targets: or the motor would drive to its old one until the new one acts.
+        self._do(partial(self._torque.__setitem__, index, enabled))
 
     def set_effort_limit(self, index: int, ratio: float) -> None:
         """Limit a motor's torque from the next step on."""
         self._effort_limit_ratio[index] = ratio
+
+    def _do(self, action: Callable[[], None]) -> None:
+        if self._delay_ns:
+            self._late.append((self._t_ns + self._delay_ns, action))
+        else:
+            action()
 
 
 def simulated_servo_bus(actuators: Actuators) -> ServoBus:
