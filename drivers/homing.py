@@ -28,6 +28,11 @@ class ServoHoming(Protocol):
         """Return the largest homing offset that a servo heeds, either way."""
         ...
 
+    @property
+    def seam_moves(self) -> bool:
+        """Return whether positions begin anew elsewhere with another homing offset; else where the bare count does, always."""
+        ...
+
     def open(self) -> None:
         """Open the bus and find every servo; nothing is written, torque stays as it is."""
         ...
