@@ -30,6 +30,8 @@ GREY: Colour = (90, 90, 90)
 class CameraRig(Protocol):
     """One camera driver, and the world in front of it; the clock is the monotonic one."""
 
+    knows_intrinsics: bool  # of its lens
+
     @property
     def config(self) -> CameraConfig:
         """Return what is asked of the camera."""
@@ -66,6 +68,8 @@ def fed(rig: CameraRig) -> Generator[None]:
 class RealSenseRig:
     """A RealSense behind a real librealsense pipeline, its device made of software."""
 
+    knows_intrinsics = True
+
     def __init__(self) -> None:
         self.config = camera_config(depth=False)
         self._software = SoftwareRealSense(self.config)
@@ -84,6 +88,8 @@ class RealSenseRig:
 
 class UvcRig:
     """A UVC camera whose kernel is a queue."""
+
+    knows_intrinsics = False
 
     def __init__(self) -> None:
         self.config = replace(camera_config(depth=False), driver="uvc", serial="/dev/video0", latency_ms=0.0)
@@ -130,6 +136,9 @@ class _FrameQueue:
             if not self._frames:
                 raise DeviceLostError("gone")
             return self._frames.popleft()
+
+    def describe(self) -> tuple[str, str]:
+        return "A camera of no name", "SN0001"
 
     def stop(self) -> None:
         with self._arrived:

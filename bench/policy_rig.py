@@ -16,6 +16,7 @@ import numpy as np
 from drivers.camera import CameraHealth
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.camera_config import CameraConfig
+from interfaces.device_facts import CameraFacts
 from interfaces.errors import DeviceLostError
 from interfaces.messages import ActionChunk, CommandState, Foresight, Frame, JointState, Rgb
 from interfaces.wire import CommandStatus
@@ -85,6 +86,10 @@ class PlainCamera:
             self._rgb = self._rgb.copy()
             self._rgb[0, 0] = 51 + self.frames % 2
         return self._rgb
+
+    def facts(self) -> CameraFacts:
+        """Say that it is none."""
+        return CameraFacts(model="none", serial="", intrinsics=None)
 
     def interrupt(self) -> None:
         """Nothing here takes long."""

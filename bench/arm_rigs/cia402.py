@@ -16,6 +16,7 @@ from sim.cia402.emulator import EmulatedDrive
 from sim.feetech.bus_process import RigidActuators
 
 NODE_IDS = (1, 7, 127, 20)
+ANOTHER_SERIAL = 0x0BAD_F00D
 # Not all alike: what mixes two joints up, or forgets a sign, a resolution or an offset, must show.
 DIRECTIONS = (1, -1, 1, -1)
 COUNTS_PER_TURN = (1_000_000.0, 131_072.0, 400_000.0, 819_200.5)
@@ -89,6 +90,11 @@ class Cia402Rig(OnCan[Cia402Config]):
 
     def heat(self, index: int, temperature_degc: float) -> None:
         """Do nothing: drives of CiA 402 tell no temperature."""
+
+    def exchange_motor(self, index: int) -> None:
+        """Put a drive with another serial number in."""
+        self.drives[index].serial = ANOTHER_SERIAL
+        self.drives[index].power_on()
 
     def garble(self) -> None:
         """Send what others might: strangers, PDOs cut short, an SDO answer nobody asked for, impossible states, extended ids."""

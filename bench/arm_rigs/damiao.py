@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
-from drivers.damiao.protocol import POSITION_STEPS
+from drivers.damiao.protocol import POSITION_STEPS, Register
 from interfaces.arm_config import DamiaoConfig, DamiaoJoint
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
@@ -24,6 +24,7 @@ DIRECTIONS = (1, -1, 1, 1, -1, 1, -1)
 ZEROS_RAD = (0.0, 3.0, 0.2, 4.0, -0.1, 0.3, 0.0)
 # The suite jumps from one end to the other: with the YAM's own springs the limit of torque would cut that into many steps.
 STIFFNESS_NM_RAD = 0.3
+ANOTHER_SERIAL = 0x1234_5678
 
 
 class DamiaoRig(OnCan[DamiaoConfig]):
@@ -54,6 +55,10 @@ class DamiaoRig(OnCan[DamiaoConfig]):
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm a motor."""
         self._node(index).rotor_degc = temperature_degc
+
+    def exchange_motor(self, index: int) -> None:
+        """Put a motor with another serial number in."""
+        self._node(index).put(Register.SERIAL_NUMBER, ANOTHER_SERIAL, saved=True)
 
     def garble(self) -> None:
         """Send frames that no motor of ours would: another's, one cut short, one that names another motor."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
+from drivers.dynamixel import registers
 from drivers.dynamixel.arm import DynamixelArm
 from drivers.dynamixel.registers import RAD_PER_TICK
 from interfaces.arm_config import DynamixelConfig
@@ -24,6 +25,7 @@ ROBOT_FILE = Path(__file__).parents[2] / "robots" / "koch.toml"
 # Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.
 DIRECTIONS = (1, -1, 1, 1, -1, 1)
 HOMES_TICKS = (2048, 2000, 2100, 2048, 1990, 2060)
+ANOTHER_OFFSET = -12
 
 
 class DynamixelRig(OnACable):
@@ -75,6 +77,14 @@ class DynamixelRig(OnACable):
     def power_cycle(self) -> None:
         """Switch the servos off and on."""
         self.bus.power_cycle()
+
+    def brown_out(self, index: int) -> None:
+        """Switch one servo off and on."""
+        self.bus.servos[index].power_on()
+
+    def exchange_motor(self, index: int) -> None:
+        """Put another servo in: these have no numbers of their own, so what tells it is the homing offset it keeps."""
+        self.bus.servos[index].save(registers.HOMING_OFFSET, ANOTHER_OFFSET)
 
     def silence(self, index: int) -> None:
         """Cut a servo off."""

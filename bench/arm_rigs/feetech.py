@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.arm_rigs.cable import Cable, OnACable
+from drivers.feetech import registers
 from drivers.feetech.arm import FeetechArm
 from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.messages import JointVector
@@ -23,6 +24,7 @@ ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
 # Not all alike: what mixes two joints up, or forgets a sign or an offset, must show.
 DIRECTIONS = (1, -1, 1, 1, -1, 1)
 HOMES_TICKS = (2048, 2000, 2100, 2048, 1990, 2060)
+ANOTHER_OFFSET = -12
 
 
 class FeetechRig(OnACable):
@@ -79,6 +81,14 @@ class FeetechRig(OnACable):
     def power_cycle(self) -> None:
         """Switch the servos off and on."""
         self._bus.power_cycle()
+
+    def brown_out(self, index: int) -> None:
+        """Switch one servo off and on."""
+        self._bus.servos[index].power_on()
+
+    def exchange_motor(self, index: int) -> None:
+        """Put another servo in: these have no numbers of their own, so what tells it is the homing offset it keeps."""
+        self._bus.servos[index].save(registers.HOMING_OFFSET.address, registers.HOMING_OFFSET.encode(ANOTHER_OFFSET))
 
     def silence(self, index: int) -> None:
         """Cut a servo off."""

@@ -22,6 +22,7 @@ DIRECTIONS = (1, -1, 1, 1, -1, 1)
 GEARS = (8.0, 10.0, 8.0, 5.0, 1.0, 49.0)
 HOMES_TURNS = (0.0, 2.5, -1.25, 0.1, 0.0, 3.0)
 TORQUE_CONSTANT_NM_A = 0.05
+ANOTHER_SERIAL = 0x1234_5678_9ABC
 
 
 def odrive_config(port: str = "can0") -> OdriveConfig:
@@ -87,6 +88,10 @@ class OdriveRig(OnCan[OdriveConfig]):
     def heat(self, index: int, temperature_degc: float) -> None:
         """Warm an inverter."""
         self.axes[index].inverter_degc = temperature_degc
+
+    def exchange_motor(self, index: int) -> None:
+        """Put an axis with another serial number in."""
+        self.axes[index].serial = ANOTHER_SERIAL
 
     def garble(self) -> None:
         """Send what others might: a stranger, an answer cut short, a heartbeat cut short, an answer to nothing, an extended id."""

@@ -44,6 +44,10 @@ class OnCan(OnACable, Generic[C]):
         """Switch the motors off and on."""
         self.bus.power_cycle()
 
+    def brown_out(self, index: int) -> None:
+        """Switch one motor off and on."""
+        self.bus.nodes[index].power_on()
+
     def silence(self, index: int) -> None:
         """Cut a motor off."""
         self.bus.faults.silent.add(index)

@@ -76,6 +76,14 @@ class ArmRig(Protocol):
         """Switch the motors' power off and on."""
         ...
 
+    def brown_out(self, index: int) -> None:
+        """Switch one motor's power off and on."""
+        ...
+
+    def exchange_motor(self, index: int) -> None:
+        """Put another motor of the same model and id in the place of one."""
+        ...
+
     def silence(self, index: int) -> None:
         """Cut one motor off the bus."""
         ...

@@ -9,7 +9,7 @@ import numpy as np
 from bench.arm_rigs.on_can import OnCan
 from drivers.can.port import CanFrame
 from drivers.robstride.arm import ASKING_IDS, HOST_ID
-from drivers.robstride.protocol import STEPS, Kind, make_frame
+from drivers.robstride.protocol import IDENTITY_HOST, STEPS, Kind, make_frame
 from interfaces.arm_config import RobstrideConfig
 from interfaces.messages import JointVector
 from interfaces.robot_config import load_robot
@@ -18,6 +18,7 @@ from sim.motors.springs import RigidMitMotors
 from sim.robstride.emulator import EmulatedRobstride
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "robstride.toml"
+ANOTHER_SERIAL = 0x0123_4567_89AB_CDEF
 
 
 class RobstrideRig(OnCan[RobstrideConfig]):
@@ -52,12 +53,17 @@ class RobstrideRig(OnCan[RobstrideConfig]):
         """Warm a motor."""
         self.nodes[index].temperature_degc = temperature_degc
 
+    def exchange_motor(self, index: int) -> None:
+        """Put a motor with another processor in."""
+        self.nodes[index].serial = ANOTHER_SERIAL
+
     def garble(self) -> None:
         """Send what others might: a stranger, one cut short, one with a short identifier, an answer that nobody asked for."""
         motor_id = self.config.joints[1].motor_id
         self.bus.faults.garbage = [
             make_frame(Kind.FEEDBACK, 2 << 14 | 0x7F, HOST_ID),
             make_frame(Kind.FEEDBACK, 2 << 14 | motor_id, HOST_ID, bytes(5)),
+            make_frame(Kind.IDENTITY, motor_id, IDENTITY_HOST, b"\xff" * 8),
             CanFrame(motor_id, b"\xff" * 8),
             *(make_frame(Kind.READ, motor_id, host_id, b"\xff" * 8) for host_id in ASKING_IDS[::16]),
         ]

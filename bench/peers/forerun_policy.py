@@ -19,6 +19,7 @@ from bench.peers.frame_code import GoalCode, number_in
 from drivers.camera import CameraHealth
 from drivers.feetech.registers import RAD_PER_TICK
 from interfaces.bundle_manifest import GraphSpec, load_manifest
+from interfaces.device_facts import CameraFacts
 from interfaces.graph_contract import POSITIONS, TOKENS
 from interfaces.messages import Frame
 from interfaces.robot_config import load_robot
@@ -62,6 +63,10 @@ class BenchmarkCamera:
             rgb=picture,
             depth_mm=None,
         )
+
+    def facts(self) -> CameraFacts:
+        """Say that it is none."""
+        return CameraFacts(model="none", serial="", intrinsics=None)
 
     def interrupt(self) -> None:
         """Nothing here takes long."""

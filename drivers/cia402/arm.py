@@ -26,7 +26,6 @@ from drivers.cia402.sdo import DriveObjects, PumpedNetwork
 from drivers.cia402.setup import (
     BEAT_MS,
     RELATIVE_TORQUE,
-    Identity,
     find_drives,
     prepare_drive,
     read_identity,
@@ -35,6 +34,7 @@ from drivers.cia402.setup import (
     watch_us,
 )
 from interfaces.arm_config import Cia402Config
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, ProtocolError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -63,7 +63,7 @@ class Cia402Arm:
         self._holding = False
         self._goals: dict[int, int] = {}  # counts, the targets last sent
         self._limp: dict[int, str] = {}  # drives that let go, and why
-        self.identities: dict[int, Identity] = {}  # of the drives, by node
+        self._identity: tuple[MotorIdentity, ...] = ()
 
     def open(self) -> JointState:
         """Open the bus, find every drive, write its settings, and return the measured joints."""
@@ -76,7 +76,7 @@ class Cia402Arm:
             self._objects = {node_id: DriveObjects(network, node_id) for node_id in self._ids}
             find_drives(bus, self._objects)
             bus.is_beating = any(self._is_driving(drive) for drive in self._objects.values())
-            self.identities = {node_id: read_identity(drive) for node_id, drive in self._objects.items()}
+            self._identity = tuple(read_identity(self._objects[j.node_id], j) for j in self._config.joints)
             self._bus = bus
             self._prepare(self._ids)
             measured = self._cycle((), SETUP_BUDGET_NS)
@@ -86,6 +86,16 @@ class Cia402Arm:
             self._bus = None
             bus.close()
             raise
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which drives these are, as read at `open`."""
+        self._opened()
+        return self._identity
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each drive for its statusword by SDO, and return whether its power stage drives."""
+        self._opened()
+        return tuple(self._is_driving(self._objects[node_id]) for node_id in self._ids)
 
     def hold(self) -> JointState:
         """Reset faults, make the measured pose the target, then enable every drive, and return that pose.

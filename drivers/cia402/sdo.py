@@ -96,17 +96,19 @@ class DriveObjects:
 
     def find(self, index: int, subindex: int = 0, kind: str = "I") -> int | None:
         """Return an object, or None where the drive has none."""
-        try:
-            data = self._try(index, subindex, lambda: self._client.upload(index, subindex))
-        except SdoAbortedError as error:
-            if error.code in ABSENT:
-                return None
-            raise DeviceError(f"{self.name}: object {index:04X}h:{subindex:02X} cannot be read: {error}") from error
+        data = self._upload(index, subindex)
         size = struct.calcsize(kind)
+        if data is None:
+            return None
         if len(data) < size:
             raise DeviceError(f"{self.name}: object {index:04X}h:{subindex:02X} has {len(data)} bytes; expected {size}")
         (value,) = struct.unpack("<" + kind, data[:size])
         return value
+
+    def text(self, index: int) -> str:
+        """Return an object that is a text, empty where the drive has none; what is no plain letter is left out."""
+        data = self._upload(index, 0) or b""
+        return "".join(chr(octet) for octet in data.split(b"\0")[0] if 0x20 <= octet < 0x7F).strip()
 
     def write(self, index: int, subindex: int, kind: str, value: int) -> None:
         """Write an object; raises DeviceError where the drive refuses."""
@@ -127,6 +129,14 @@ class DriveObjects:
             raise DeviceError(
                 f"{self.name}: object {index:04X}h:{subindex:02X} was set to {value:#x} and reads {kept:#x}"
             )
+
+    def _upload(self, index: int, subindex: int) -> bytes | None:
+        try:
+            return self._try(index, subindex, lambda: self._client.upload(index, subindex))
+        except SdoAbortedError as error:
+            if error.code in ABSENT:
+                return None
+            raise DeviceError(f"{self.name}: object {index:04X}h:{subindex:02X} cannot be read: {error}") from error
 
     def _try(self, index: int, subindex: int, transfer: Callable[[], bytes | None]) -> bytes:
         try:

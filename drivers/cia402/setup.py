@@ -27,6 +27,7 @@ from drivers.cia402.bus import Cia402Bus
 from drivers.cia402.protocol import CSP, Emergency, NmtCommand, NmtState
 from drivers.cia402.sdo import DriveObjects
 from interfaces.arm_config import Cia402Config, Cia402Joint
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError
 
 DRIVE_PROFILE = 402
@@ -42,16 +43,6 @@ SLOW_NS = 500_000_000  # how often TPDO 3 is sent
 CONTROLWORD, STATUSWORD = 0x60400010, 0x60410010  # object, subindex and bits, as a mapping has them
 TARGET_POSITION, POSITION = 0x607A0020, 0x60640020
 TORQUE, VELOCITY, MODE_DISPLAY, VOLTAGE = 0x60770010, 0x606C0020, 0x60610008, 0x60790020
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Object 1018h; 0 where the drive does not tell."""
-
-    vendor: int
-    product: int
-    revision: int
-    serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +79,18 @@ def find_drives(bus: Cia402Bus, objects: dict[int, DriveObjects]) -> None:
             raise DeviceError(f"{drive.name} does not know the mode cyclic synchronous position (object 6502h)")
 
 
-def read_identity(drive: DriveObjects) -> Identity:
-    """Return who made the drive, and what it is."""
-    return Identity(*(drive.find(0x1018, subindex) or 0 for subindex in (1, 2, 3, 4)))
+def read_identity(drive: DriveObjects, joint: Cia402Joint) -> MotorIdentity:
+    """Return which drive it is: the objects 1018h, and, where it has them, its name 1008h and its software 100Ah."""
+    vendor, product, revision, serial = (drive.find(0x1018, subindex) or 0 for subindex in (1, 2, 3, 4))
+    number = f"{vendor:08X}h:{product:08X}h"
+    name = drive.text(0x1008)
+    return MotorIdentity(
+        joint=joint.name,
+        motor_id=joint.node_id,
+        model=f"{name} ({number})" if name else number,
+        serial=f"{serial:08X}h" if serial else "",
+        firmware=drive.text(0x100A) or f"{revision >> 16}.{revision & 0xFFFF}",
+    )
 
 
 def prepare_drive(bus: Cia402Bus, drive: DriveObjects, joint: Cia402Joint, config: Cia402Config) -> None:

@@ -17,9 +17,10 @@ from drivers.can.port import CanFrame, CanOpener, CanPort
 from drivers.damiao import protocol
 from drivers.damiao.bus import BusMotor, DamiaoBus
 from drivers.damiao.protocol import POSITION_STEPS, RANGES, Feedback, MitCommand, MotorState, state_name
-from drivers.damiao.setup import offset_rad, prepare_motor
+from drivers.damiao.setup import offset_rad, prepare_motor, read_identity
 from drivers.damiao.spring import Springs
 from interfaces.arm_config import DamiaoConfig
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -58,6 +59,7 @@ class DamiaoArm:
         self._offset_rad = np.zeros(len(self._motors))  # reading of a motor at 0 rad of its joint
         self._state: JointState | None = None  # as last measured
         self._told: list[Feedback] = []
+        self._identity: tuple[MotorIdentity, ...] = ()
         self._t_sent_ns = 0
         self._holding = False
 
@@ -70,11 +72,24 @@ class DamiaoArm:
         try:
             self._find_motors(bus)
             state = self._prepare(bus, spared=())
+            joints = self._config.joints
+            self._identity = tuple(read_identity(bus, i, joint) for i, joint in enumerate(joints))
         except ForerunError:
             bus.close()
             raise
         self._bus = bus
         return state
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which motors these are, as read at `open`."""
+        self._opened()
+        return self._identity
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each motor for its feedback, which tells whether it is enabled; commands nothing."""
+        bus = self._opened()
+        told, _ = bus.cycle(bus.refresh(), SETUP_BUDGET_NS)
+        return tuple(each.state == MotorState.ENABLED for each in told)
 
     def hold(self) -> JointState:
         """Make the measured pose the target, then enable torque, and return that pose.

@@ -90,11 +90,14 @@ class Register(IntEnum):
     MOTOR_ID = 8
     TIMEOUT = 9
     CONTROL_MODE = 10
+    HARDWARE_VERSION = 13
     SOFTWARE_VERSION = 14
+    SERIAL_NUMBER = 15
     POSITION_MAX = 21
     VELOCITY_MAX = 22
     TORQUE_MAX = 23
     OVER_VOLTAGE_V = 29
+    SUB_VERSION = 36
 
 
 WHOLE_REGISTERS = frozenset((7, 8, 9, 10, 13, 14, 15, 16, 35, 36))  # u32; all others are f32

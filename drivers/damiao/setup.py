@@ -21,9 +21,11 @@ from drivers.damiao import protocol
 from drivers.damiao.bus import DamiaoBus
 from drivers.damiao.protocol import RANGES, MotorState, Register
 from interfaces.arm_config import DamiaoJoint
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import DeviceError
 
 TURN_RAD = 2 * math.pi
+NO_SERIAL = frozenset((0, 0xFFFFFFFF))  # memory that nobody wrote
 RANGE_TOLERANCE = 1e-4  # registers are single precision
 
 
@@ -40,6 +42,19 @@ def prepare_motor(bus: DamiaoBus, index: int, joint: DamiaoJoint, motor_timeout_
     timeout = math.ceil(motor_timeout_ms * 1e6 / protocol.TIMEOUT_UNIT_NS)  # 0 is never, and only 0
     if bus.read(index, Register.TIMEOUT) != timeout:
         bus.write(index, Register.TIMEOUT, timeout)
+
+
+def read_identity(bus: DamiaoBus, index: int, joint: DamiaoJoint) -> MotorIdentity:
+    """Return which motor it is; the model is the robot file's, which its ranges agree with, for no register tells it."""
+    version, sub_version = bus.read(index, Register.SOFTWARE_VERSION), bus.read(index, Register.SUB_VERSION)
+    serial = int(bus.read(index, Register.SERIAL_NUMBER))
+    return MotorIdentity(
+        joint=joint.name,
+        motor_id=joint.motor_id,
+        model=joint.model,
+        serial="" if serial in NO_SERIAL else f"{serial:08x}",
+        firmware=f"{version:.0f}.{sub_version:.0f}",
+    )
 
 
 def offset_rad(joint: DamiaoJoint, reading_rad: float, name: str) -> float:

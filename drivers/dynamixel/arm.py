@@ -17,7 +17,8 @@ from drivers.dynamixel.protocol import ALERT, STATUS_BYTES
 from drivers.dynamixel.registers import FEEDBACK_BYTES, FEEDBACK_END, MODELS, RAD_PER_TICK, WATCHDOG_NS, Register
 from drivers.dynamixel.setup import ServoFrame, check_hardware, describe_hardware_error, prepare_servo, write_motion
 from drivers.serial.port import PortOpener, SerialPort
-from interfaces.arm_config import DynamixelConfig
+from interfaces.arm_config import DynamixelConfig, DynamixelJoint
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -44,6 +45,7 @@ class DynamixelArm:
         self._watchdog_counts = -(-round(config.motor_timeout_ms * 1e6) // WATCHDOG_NS)
         self._bus: DynamixelBus | None = None
         self._frames: list[ServoFrame] = []
+        self._identity: tuple[MotorIdentity, ...] = ()
         self._home_ticks = np.zeros(len(self._ids))
         self._effort_ratio = np.zeros(len(self._ids))  # worth of one count, signed
         self._holding = False
@@ -61,8 +63,14 @@ class DynamixelArm:
         path, baud_hz = self._config.port, self._config.baud_hz
         bus = DynamixelBus(self._open_port(path, baud_hz), path, baud_hz, self._names)
         try:
-            models = self._find_servos(bus)
-            self._frames = [prepare_servo(bus, joint, MODELS[models[joint.servo_id]]) for joint in self._config.joints]
+            found = self._find_servos(bus)
+            self._frames = [
+                prepare_servo(bus, joint, MODELS[found[joint.servo_id][0]]) for joint in self._config.joints
+            ]
+            self._identity = tuple(
+                _identity(joint, frame, found[joint.servo_id][1])
+                for joint, frame in zip(self._config.joints, self._frames, strict=True)
+            )
             self._home_ticks = np.array([frame.home_ticks for frame in self._frames], np.float64)
             full = np.array([frame.model.effort_full for frame in self._frames], np.float64)
             self._effort_ratio = self._direction / full
@@ -75,6 +83,16 @@ class DynamixelArm:
             self._bus = None
             bus.close()
             raise
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which servos these are, and the homing offsets they keep, as read at `open`."""
+        self._opened()
+        return self._identity
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each servo whether its torque is on; one that shut itself down says no."""
+        bus = self._opened()
+        return tuple(bool(bus.read_register(servo_id, registers.TORQUE_ENABLE)) for servo_id in self._ids)
 
     def hold(self) -> JointState:
         """Make the measured pose the goal, then enable torque, and return that pose.
@@ -148,7 +166,8 @@ class DynamixelArm:
         if bus is not None:
             bus.close()
 
-    def _find_servos(self, bus: DynamixelBus) -> dict[int, int]:
+    def _find_servos(self, bus: DynamixelBus) -> dict[int, tuple[int, int]]:
+        """Return model number and firmware version of each servo."""
         probed = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
         silent = [bus.name(servo_id) for servo_id, found in probed.items() if found is None]
         if silent:
@@ -156,11 +175,11 @@ class DynamixelArm:
                 f"{', '.join(silent)}: no answer at {self._config.baud_hz} baud;"
                 f" {len(probed) - len(silent)} of {len(probed)} servos answer"
             )
-        models = {servo_id: found[0] for servo_id, found in probed.items() if found is not None}
-        for servo_id, model in models.items():
+        known = {servo_id: found for servo_id, found in probed.items() if found is not None}
+        for servo_id, (model, _) in known.items():
             if model not in MODELS:
                 raise DeviceError(f"{bus.name(servo_id)} is model {model}; expected a Dynamixel of the X series")
-        return models
+        return known
 
     def _check_timeout(self) -> None:
         """Notice where the servos, hearing nothing for so long, have stopped by themselves."""
@@ -240,6 +259,16 @@ def bus_budget(config: DynamixelConfig, *, fast: bool = True) -> BusBudget:
         busy_ns=round(n_bytes * 10e9 / config.baud_hz) + len(ids) * TURNAROUND_NS,
         period_ns=config.period_ns,
         made_of=f"{n_bytes} bytes at {config.baud_hz / 1e6:g} Mbit/s, {len(ids)} pauses of {TURNAROUND_NS / 1e3:g} us",
+    )
+
+
+def _identity(joint: DynamixelJoint, frame: ServoFrame, firmware: int) -> MotorIdentity:
+    return MotorIdentity(
+        joint=joint.name,
+        motor_id=joint.servo_id,
+        model=frame.model.name,
+        firmware=str(firmware),
+        homing_offset=frame.homing_offset,
     )
 
 

@@ -44,10 +44,11 @@ class ServoFrame:
     """How one servo counts: what the driver needs to tell its counts from SI units."""
 
     model: Model
-    home_ticks: int  # present position at 0 rad, with the servo's homing offset
+    home_ticks: float  # present position at 0 rad, with the servo's homing offset
     position_min_ticks: int  # the servo ignores goals beyond
     position_max_ticks: int
     goal_pwm: int
+    homing_offset: int  # what the servo keeps, heeded or not
 
 
 def prepare_servo(bus: DynamixelBus, joint: DynamixelJoint, model: Model) -> ServoFrame:
@@ -68,6 +69,7 @@ def prepare_servo(bus: DynamixelBus, joint: DynamixelJoint, model: Model) -> Ser
         position_min_ticks=min(low, kept_min),
         position_max_ticks=max(high, kept_max),
         goal_pwm=_goal_pwm(bus, joint),
+        homing_offset=offset,
     )
     wanted = {
         registers.RETURN_DELAY: (bus.read_register(servo_id, registers.RETURN_DELAY), RETURN_DELAY_SHORTEST),
@@ -138,7 +140,7 @@ def _goal_pwm(bus: DynamixelBus, joint: DynamixelJoint) -> int:
     return min(limit, round(joint.effort_max_ratio * registers.PWM_FULL))
 
 
-def _travel_ticks(joint: DynamixelJoint, home_ticks: int, name: str) -> tuple[int, int]:
+def _travel_ticks(joint: DynamixelJoint, home_ticks: float, name: str) -> tuple[int, int]:
     ends = [
         home_ticks + joint.direction * end / RAD_PER_TICK for end in (joint.position_min_rad, joint.position_max_rad)
     ]

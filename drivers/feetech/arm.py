@@ -37,6 +37,7 @@ from drivers.feetech.protocol import ServoFault
 from drivers.feetech.setup import ServoFrame, prepare_servo
 from drivers.serial.port import PortOpener, SerialPort
 from interfaces.arm_config import FeetechConfig
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -79,6 +80,16 @@ class FeetechArm:
             self._bus = None
             bus.close()
             raise
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which servos these are, and the homing offsets they keep, as read at `open`."""
+        self._opened()
+        return tuple(frame.identity for frame in self._frames)
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each servo whether its torque is on."""
+        bus = self._opened()
+        return tuple(bus.read(servo_id, registers.TORQUE_ENABLE.address, 1)[0] != 0 for servo_id in self._ids)
 
     def hold(self) -> JointState:
         """Make the measured pose the goal, then enable torque, and return that pose.

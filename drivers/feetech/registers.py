@@ -58,6 +58,8 @@ class Register:
         return -magnitude if raw >> self.sign_bit & 1 else magnitude
 
 
+FIRMWARE_MAJOR = Register(0, 1)
+FIRMWARE_MINOR = Register(1, 1)
 MODEL_NUMBER = Register(3, 2)
 SERVO_ID = Register(5, 1)
 BAUD_CODE = Register(6, 1)

@@ -23,6 +23,7 @@ from drivers.feetech.bus import FeetechBus
 from drivers.feetech.models import ServoModel
 from drivers.feetech.registers import RAD_PER_TICK, TICKS_MAX, TICKS_PER_TURN, Register
 from interfaces.arm_config import FeetechJoint
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import DeviceError
 
 POSITION_MODE = 0
@@ -35,10 +36,11 @@ class ServoFrame:
     """How one servo counts, and how that is turned into radians of its joint and back."""
 
     direction: int
-    home_ticks: int  # present position at 0 rad, the servo's homing offset taken off
+    home_ticks: float  # present position at 0 rad, the servo's homing offset taken off
     position_min_ticks: int  # the servo clips goals to this
     position_max_ticks: int
     velocity_ticks_s: int  # worth of one count of velocity
+    identity: MotorIdentity
 
     def to_ticks(self, position_rad: float) -> int:
         """Return the position nearest to an angle that the encoder has."""
@@ -81,10 +83,22 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> Se
         position_min_ticks=position_min,
         position_max_ticks=position_max,
         velocity_ticks_s=1 if phase & registers.PHASE_FINE_VELOCITY else registers.COARSE_VELOCITY_TICKS_S,
+        identity=read_identity(joint, model, eeprom),
     )
 
 
-def _travel_ticks(joint: FeetechJoint, home_ticks: int, name: str) -> tuple[int, int]:
+def read_identity(joint: FeetechJoint, model: ServoModel, eeprom: bytes) -> MotorIdentity:
+    """Return which servo it is, from its EEPROM; these servos have no serial number."""
+    return MotorIdentity(
+        joint=joint.name,
+        motor_id=joint.servo_id,
+        model=model.name,
+        firmware=f"{registers.FIRMWARE_MAJOR.decode(eeprom)}.{registers.FIRMWARE_MINOR.decode(eeprom)}",
+        homing_offset=registers.HOMING_OFFSET.decode(eeprom),
+    )
+
+
+def _travel_ticks(joint: FeetechJoint, home_ticks: float, name: str) -> tuple[int, int]:
     ends = [
         home_ticks + joint.direction * end / RAD_PER_TICK for end in (joint.position_min_rad, joint.position_max_rad)
     ]

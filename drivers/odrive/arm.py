@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import cycle
 
 import numpy as np
 
@@ -24,9 +23,11 @@ from drivers.bus_budget import BUDGET_RATIO, BusBudget
 from drivers.can.load import can_budget, frame_bits_max
 from drivers.can.port import CanFrame, CanOpener
 from drivers.odrive import protocol
-from drivers.odrive.bus import OdriveBus, Question
+from drivers.odrive.bus import OdriveBus, Question, slow_questions
+from drivers.odrive.identity import read_identity
 from drivers.odrive.protocol import AxisState, Command, ControlMode, Generation, Heartbeat, InputMode, error_names
 from interfaces.arm_config import OdriveConfig
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -62,6 +63,8 @@ class OdriveArm:
         self._told: dict[Question, tuple[float, float]] = {}  # the last answers to that
         self._misses: dict[Question, int] = {}
         self._last_turns: JointVector | None = None  # targets of the period before
+        self._goal_turns = self._home_turns  # targets last sent
+        self._identity: tuple[MotorIdentity, ...] = ()
         self._holding = False
         self._limp: str | None = None  # which axis let go
 
@@ -72,7 +75,7 @@ class OdriveArm:
         bus = self._open_bus()
         try:
             self._find_axes(bus)
-            self._slow = self._slow_questions()
+            self._slow = slow_questions(self._generations)
             self._told, self._misses = {}, {}
             bus.send(self._limits())
             self._bus = bus
@@ -81,6 +84,27 @@ class OdriveArm:
             self._bus = None
             bus.close()
             raise
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which axes these are, as read at `open`."""
+        self._opened()
+        return self._identity
+
+    def torque(self) -> tuple[bool, ...]:
+        """Return whether each axis closes its loop, by its next heartbeat: within 0.1 s as from the factory.
+
+        A heartbeat is believed behind the answer to a question asked now. While the arm holds, the targets last sent go out
+        again every period: they feed the watchdogs.
+        """
+        bus = self._opened()
+        answers = bus.ask([(node_id, Command.ESTIMATES) for node_id in self._ids], SETUP_BUDGET_NS)
+        silent = [bus.name(node_id) for node_id in self._ids if (node_id, Command.ESTIMATES) not in answers]
+        if silent:
+            raise BusTimeoutError(f"{', '.join(silent)}: no answer in time")
+        still = self._targets(self._goal_turns, np.zeros_like(self._goal_turns)) if self._holding else ()
+        self._last_turns = None
+        self._await(lambda _: True, "holds no more", still)
+        return tuple(bus.heartbeats[i][1].state == AxisState.CLOSED_LOOP_CONTROL for i in self._ids)
 
     def hold(self) -> JointState:
         """Clear errors, make the measured pose the target, then close the loop of every axis, and return that pose."""
@@ -96,7 +120,7 @@ class OdriveArm:
         self._await(
             lambda said: said.state == AxisState.CLOSED_LOOP_CONTROL and not said.errors, "does not hold", targets
         )
-        self._holding, self._limp, self._last_turns = True, None, turns
+        self._holding, self._limp, self._last_turns, self._goal_turns = True, None, turns, turns
         return state
 
     def exchange(self, position_rad: JointVector) -> JointState:
@@ -111,6 +135,7 @@ class OdriveArm:
         turns, before = self._to_turns(position_rad), self._last_turns
         turns_s = np.zeros_like(turns) if before is None else (turns - before) * self._config.rate_hz
         self._last_turns = None  # whoever fails does not know how long ago its targets were sent
+        self._goal_turns = turns
         state = self._cycle(self._targets(turns, turns_s), self._budget_ns, {next(self._slow)})
         self._last_turns = turns
         self._require_holding()
@@ -160,19 +185,9 @@ class OdriveArm:
                 " (firmware 0.5: encoder_rate_ms) of its axis.config.can to 0, and save"
             )
         versions = bus.ask([(node_id, Command.VERSION) for node_id in self._ids], SETUP_BUDGET_NS // 4)
-        told = {node_id for node_id, _ in versions}
+        told = {node_id: protocol.decode_version(data) for (node_id, _), data in versions.items()}
         self._generations = {i: Generation.V0_6 if i in told else Generation.V0_5 for i in self._ids}
-
-    def _slow_questions(self) -> Iterator[Question]:
-        """Return what to ask beside the estimates, for ever: a current, something slow, the next current, ..."""
-        rare = [
-            (node_id, command)
-            for node_id in self._ids
-            for command in (Command.BUS, Command.TEMPERATURE)
-            if command == Command.BUS or self._generations[node_id] == Generation.V0_6
-        ]
-        currents = [(node_id, Command.IQ) for node_id in self._ids]
-        return (question for both in zip(cycle(currents), cycle(rare), strict=False) for question in both)
+        self._identity = read_identity(bus, self._config.joints, told, SETUP_BUDGET_NS // 4)
 
     def _limits(self) -> list[CanFrame]:
         turns_s = VELOCITY_MARGIN * self._config.vector("velocity_max_rad_s") * np.abs(self._turns_per_rad)

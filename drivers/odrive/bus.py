@@ -11,11 +11,12 @@ In order means: by time, or where several answers wait in its controller, lowest
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle
 
 from drivers.can.port import CanFrame, CanPort
 from drivers.odrive import protocol
-from drivers.odrive.protocol import Command, Heartbeat
+from drivers.odrive.protocol import Command, Generation, Heartbeat
 from interfaces.errors import ProtocolError
 
 Question = tuple[int, Command]  # (axis, what)
@@ -151,3 +152,15 @@ class OdriveBus:
             self.heartbeats[node_id] = (self.now_ns(), protocol.decode_heartbeat(data))
         except ProtocolError:
             return  # somebody else's frame with this id; the axis's own will come
+
+
+def slow_questions(generations: Mapping[int, Generation]) -> Iterator[Question]:
+    """Return what to ask the axes beside the estimates, for ever: a current, something slow, the next current, ..."""
+    rare = [
+        (node_id, command)
+        for node_id, generation in generations.items()
+        for command in (Command.BUS, Command.TEMPERATURE)
+        if command == Command.BUS or generation == Generation.V0_6
+    ]
+    currents = [(node_id, Command.IQ) for node_id in generations]
+    return (question for both in zip(cycle(currents), cycle(rare), strict=False) for question in both)

@@ -48,6 +48,7 @@ class Command(IntEnum):
     HEARTBEAT = 0x01
     ESTOP = 0x02
     ERROR = 0x03  # 0.5: of the motor
+    ADDRESS = 0x06  # 0.6.10; in older firmware 0x06 gives the axis another id, so they are never sent it
     SET_AXIS_STATE = 0x07
     ESTIMATES = 0x09
     SET_CONTROLLER_MODE = 0x0B
@@ -244,6 +245,12 @@ def decode_version(data: bytes) -> Version:
     """Return the answer to VERSION."""
     version = _VERSION.unpack(_exactly(data, "a version"))
     return Version(version[0], version[1:4], version[4:7])
+
+
+def decode_address(data: bytes) -> tuple[int, int]:
+    """Return id and serial number, 48 bits, of the answer to ADDRESS."""
+    address = _exactly(data, "an address")
+    return address[0], int.from_bytes(address[1:7], "little")
 
 
 def decode_errors(data: bytes) -> tuple[int, int]:

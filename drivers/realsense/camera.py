@@ -17,6 +17,7 @@ from drivers.realsense.source import ConnectedCamera, Source
 from drivers.realsense.stream import RealSenseStream
 from drivers.realsense.warm_up import ExposureSettling
 from interfaces.camera_config import CameraConfig
+from interfaces.device_facts import CameraFacts
 from interfaces.errors import DeviceError, DeviceLostError, RefusedError
 from interfaces.messages import Frame
 
@@ -58,9 +59,16 @@ class RealSenseCamera:
         return self._config.name
 
     @property
-    def facts(self) -> RealSenseFacts | None:
-        """Return what the camera says of itself and its pictures; None before its first frame."""
+    def details(self) -> RealSenseFacts | None:
+        """Return all that the camera says of itself and its pictures; None before its first frame."""
         return self._taken.facts
+
+    def facts(self) -> CameraFacts:
+        """Return which camera it is, and its maker's intrinsics of colour; raises DeviceLostError before the first frame."""
+        told = self._taken.facts
+        if not self._opened or told is None:
+            raise DeviceLostError(f"{self._label}: is not open")
+        return CameraFacts(model=told.name, serial=told.serial, intrinsics=told.intrinsics)
 
     def open(self) -> None:
         """Start the stream, and return once frames arrive and the exposure has settled (a recording: at once, so that none is lost).

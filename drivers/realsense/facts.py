@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyrealsense2 as rs
 
+from drivers.realsense.intrinsics import opencv_intrinsics
 from drivers.realsense.warm_up import Exposure
+from interfaces.device_facts import CameraIntrinsics
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,7 @@ class RealSenseFacts:
     stamp_domain: str  # librealsense's name of the clock on the frames: "hardware_clock", "system_time", "global_time"
     exposure: Exposure | None  # of the first frame; None where frames carry no metadata
     colour: Lens
+    intrinsics: CameraIntrinsics | None  # of colour by OpenCV's model; None where that cannot describe it
     depth: Lens | None  # of depth as frames have it, filtered and aligned
     depth_unit_m: float | None  # of the camera: frames have millimetres
     colour_from_depth_m: tuple[float, float, float] | None  # translation, as from depth's axes to colour's
@@ -53,6 +56,7 @@ def read_facts(device: rs.device, colour: rs.video_frame, depth: rs.depth_frame 
         stamp_domain=colour.get_frame_timestamp_domain().name,
         exposure=exposure_of(colour),
         colour=_lens(colour),
+        intrinsics=opencv_intrinsics(colour.profile.as_video_stream_profile().get_intrinsics()),
         depth=_lens(depth) if depth else None,
         depth_unit_m=depth.get_units() if depth else None,
         colour_from_depth_m=_translation_m(extrinsics) if extrinsics else None,

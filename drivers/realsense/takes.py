@@ -80,4 +80,4 @@ def _counted(camera: RealSenseCamera, frames: Iterable[Frame]) -> Take:
         digest.update(frame.rgb.tobytes())
         if frame.depth_mm is not None:
             digest.update(frame.depth_mm.tobytes())
-    return Take(frames=count, lost=camera.health().lost, digest=digest.hexdigest(), facts=camera.facts)
+    return Take(frames=count, lost=camera.health().lost, digest=digest.hexdigest(), facts=camera.details)

@@ -20,7 +20,8 @@ from drivers.can.load import can_budget, frame_bits_max
 from drivers.can.port import CanFrame, CanOpener, CanPort
 from drivers.robstride import protocol
 from drivers.robstride.protocol import SPANS, Control, Feedback, Kind, Mode, Parameter
-from interfaces.arm_config import RobstrideConfig
+from interfaces.arm_config import RobstrideConfig, RobstrideJoint
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 
@@ -56,6 +57,8 @@ class RobstrideArm:
         self._asking_ids, self._turns = cycle(ASKING_IDS), cycle(self._joints)
         self._asked: dict[int, tuple[int, int]] = {}  # by host id: motor and parameter, asked for since the last orders
         self._values: dict[tuple[int, int], float] = {}  # by motor and parameter, as last read
+        self._serials: dict[int, str] = {}  # by motor
+        self._identity: tuple[MotorIdentity, ...] = ()
         self._settled = False  # no feedback is underway
         self._t_measured_ns = 0
         self._port: CanPort | None = None
@@ -70,10 +73,20 @@ class RobstrideArm:
             silent = [i for i in self._joints if self._read(i, Parameter.SUPPLY_V) is None]
             if silent:
                 raise BusTimeoutError(f"{self._names(silent)}: no answer at {self._config.baud_hz} bit/s")
+            self._identity = tuple(self._read_identity(joint) for joint in self._config.joints)
             return self._state(self._set_up())
         except ForerunError:
             self.close()
             raise
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which motors these are, as read at `open`; the models are the robot file's, for no motor tells its own."""
+        self._opened()
+        return self._identity
+
+    def torque(self) -> tuple[bool, ...]:
+        """Return whether each motor runs; asked as a pose is, by writing the limit of its torque again."""
+        return tuple(told.mode == Mode.RUN for told in self._cycle(self._limits(), SETUP_BUDGET_NS))
 
     def hold(self) -> JointState:
         """Clear what is over, make the measured pose the target, then enable torque, and return that pose."""
@@ -194,6 +207,16 @@ class RobstrideArm:
                 return self._values[key]
         return None
 
+    def _read_identity(self, joint: RobstrideJoint) -> MotorIdentity:
+        self._serials.pop(joint.motor_id, None)
+        for _ in range(READ_ATTEMPTS):
+            self._opened().send([_order(Kind.IDENTITY, joint.motor_id)])
+            self._receive(self._opened().now_ns() + SETUP_BUDGET_NS, lambda: joint.motor_id in self._serials)
+            serial = self._serials.get(joint.motor_id)
+            if serial is not None:
+                return MotorIdentity(joint=joint.name, motor_id=joint.motor_id, model=joint.model, serial=serial)
+        raise BusTimeoutError(f"{self._names([joint.motor_id])}: does not say who it is")
+
     def _ask(self, motor_id: int, parameter: Parameter) -> None:
         host_id = next(self._asking_ids)
         self._asked[host_id] = motor_id, parameter
@@ -209,6 +232,8 @@ class RobstrideArm:
                 continue
             if kind == Kind.FEEDBACK and found is not None:
                 found[joint.motor_id] = protocol.parse_feedback(frame, SPANS[joint.model])
+            elif kind == Kind.IDENTITY and host_id == protocol.IDENTITY_HOST:
+                self._serials[joint.motor_id] = frame.data.hex()
             elif kind == Kind.READ and host_id in self._asked:
                 index, value = protocol.parse_parameter(frame)
                 if self._asked[host_id] == (joint.motor_id, index):
@@ -248,7 +273,7 @@ class RobstrideArm:
     def _require_running(self, told: list[Feedback]) -> None:
         wrong = [each for each in told if each.faults or each.mode != Mode.RUN]
         if wrong:
-            raise DeviceError("; ".join(f"{self._names([each.motor_id])} {_describe(each)}" for each in wrong))
+            raise DeviceError("; ".join(f"{self._names([each.motor_id])} {protocol.describe(each)}" for each in wrong))
 
     def _names(self, motor_ids: Iterable[int]) -> str:
         return ", ".join(f"motor {i} ({self._joints[i].name}) on {self._config.port}" for i in sorted(motor_ids))
@@ -270,11 +295,3 @@ def _order(kind: Kind, motor_id: int, data: bytes = bytes(8)) -> CanFrame:
 
 def _write(motor_id: int, parameter: Parameter, value: float) -> CanFrame:
     return _order(Kind.WRITE, motor_id, protocol.parameter_data(parameter, value))
-
-
-def _describe(told: Feedback) -> str:
-    if told.faults:
-        return (
-            f"reports {protocol.fault_names(told.faults)} ({told.torque_nm:.1f} Nm, {told.temperature_degc:.0f} degC)"
-        )
-    return "hangs limp: was its power cut, or did it hear nothing for longer than its time-out?"

@@ -1,16 +1,18 @@
 """Frames of RobStride motors on CAN, the maker's "private protocol": values to 29-bit identifier and 8 bytes, and back. Pure.
 
     identifier   kind << 24 | what << 8 | who it is for
-    to a motor   1 control    what = torque             position, velocity, stiffness, damping: 16 bits each, big endian
+    to a motor   0 who        what = host
+                 1 control    what = torque             position, velocity, stiffness, damping: 16 bits each, big endian
                  3 enable     what = host
                  4 stop       what = host               first byte 1: clear faults as well
                  17 read      what = host               index[2] 0 0 0 0 0 0, little endian
                  18 write     what = host               index[2] 0 0 value[4], little endian
     to the host  2 feedback   mode<<14|faults<<8|motor  position, velocity, torque, degC * 10: 16 bits each, big endian
                  17           what = motor              index[2] 0 0 value[4]
+                 0            what = motor              the number of its processor, 64 bits
 
-A motor answers 17 with 17, to the very host that asked, and everything else with its feedback. In control its torque is
-stiffness (position - own position) + damping (velocity - own velocity) + torque.
+A motor answers 17 with 17, to the very host that asked, 0 with 0, to FE whoever asked, and everything else with its feedback.
+In control its torque is stiffness (position - own position) + damping (velocity - own velocity) + torque.
 
 Sources: CyberGear manual, section 4.1 (in English: belovictor/cybergear-docs); indices and ranges of the RS motors as in
 robstride-dynamics 0.0.1. That package packs +-range in 2 * 32767 steps where the manual says 65535: 0.4 mrad at the upper end. The
@@ -29,6 +31,7 @@ from drivers.can.port import CanFrame
 from interfaces.errors import ProtocolError
 
 FRAME_BYTES = 8
+IDENTITY_HOST = 0xFE  # to whom a motor says who it is
 STEPS = 0xFFFF
 TIMEOUT_UNIT_NS = 50_000
 
@@ -36,6 +39,7 @@ TIMEOUT_UNIT_NS = 50_000
 class Kind(IntEnum):
     """The upper five bits of an identifier."""
 
+    IDENTITY = 0
     CONTROL = 1
     FEEDBACK = 2
     ENABLE = 3
@@ -122,6 +126,13 @@ class Feedback(NamedTuple):
 def fault_names(faults: int) -> str:
     """Return faults for people: "overheat, stall"."""
     return ", ".join(str(fault.name).lower() for fault in Fault if faults & fault)
+
+
+def describe(told: Feedback) -> str:
+    """Return what is wrong with a motor that does not run, for people."""
+    if told.faults:
+        return f"reports {fault_names(told.faults)} ({told.torque_nm:.1f} Nm, {told.temperature_degc:.0f} degC)"
+    return "hangs limp: was its power cut, or did it hear nothing for longer than its time-out?"
 
 
 def make_frame(kind: int, what: int, to: int, data: bytes = bytes(8)) -> CanFrame:

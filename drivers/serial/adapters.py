@@ -113,6 +113,12 @@ def stable_name(device: Path, folder: Path) -> str:
     return str(device)
 
 
+def usb_serial(entry: Path) -> str:
+    """Return the serial number of the USB device behind an entry of /sys/class; empty where it has none."""
+    usb = _usb_device(entry)
+    return _text(usb / "serial") if usb else ""
+
+
 def _usb_device(entry: Path) -> Path | None:
     """Return the folder of the USB device above a port: the first that tells a vendor."""
     start = (entry / "device").resolve()

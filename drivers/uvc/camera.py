@@ -17,6 +17,7 @@ from drivers.camera import CameraHealth
 from drivers.clock_mapping import ClockMapping, Stamp
 from drivers.uvc.source import BUFFERS, Bgr, FrameSource, VideoDevice
 from interfaces.camera_config import CameraConfig
+from interfaces.device_facts import CameraFacts
 from interfaces.errors import DeviceError, DeviceLostError
 from interfaces.messages import Frame
 
@@ -93,6 +94,13 @@ class UvcCamera:
             self._tend_silence()
             if self._source.now_ns() >= t_limit_ns:
                 return None
+
+    def facts(self) -> CameraFacts:
+        """Return which camera it is; such cameras know no intrinsics. Raises DeviceLostError before `open`."""
+        if not self._opened:
+            raise DeviceLostError(f"{self._label}: is not open")
+        model, serial = self._source.describe()
+        return CameraFacts(model=model, serial=serial, intrinsics=None)
 
     def interrupt(self) -> None:
         """End `open` and `read` in another thread soon, for good; a start that the kernel is busy with ends when it does."""

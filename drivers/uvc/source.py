@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.holders import find_holders
+from drivers.serial.adapters import SYS, usb_serial
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceError, DeviceLostError
 
@@ -63,6 +64,10 @@ class FrameSource(Protocol):
         """
         ...
 
+    def describe(self) -> tuple[str, str]:
+        """Return the camera's name and its serial number, empty where it has none."""
+        ...
+
     def stop(self) -> None:
         """End the stream; stopping twice is no error."""
         ...
@@ -75,14 +80,29 @@ CapturePoll = Callable[[cv2.VideoCapture, int], bool]  # (capture, time-out in n
 class VideoDevice:
     """A camera by its device file, resolved anew at each start: a plugged-in camera comes back under another number."""
 
-    def __init__(self, path: str, open_capture: CaptureOpener | None = None, poll: CapturePoll | None = None) -> None:
-        """Take the path; `open_capture` and `poll` let a video file stand in for the camera."""
+    def __init__(
+        self,
+        path: str,
+        open_capture: CaptureOpener | None = None,
+        poll: CapturePoll | None = None,
+        sys: Path = SYS,
+    ) -> None:
+        """Take the path; `open_capture` and `poll` let a video file stand in for the camera, `sys` another folder for /sys."""
         self.label = path
+        self._video = sys / "class" / "video4linux"
         self._path = path
         self._open_capture = open_capture or _open_v4l2
         self._poll = poll or poll_v4l2
         self._capture: cv2.VideoCapture | None = None
         self._holds_first = False
+
+    def describe(self) -> tuple[str, str]:
+        """Return the name that the kernel has for the camera, and its USB serial number."""
+        entry = self._video / Path(self._path).resolve().name
+        name = ""
+        with suppress(OSError):
+            name = (entry / "name").read_text(encoding="utf-8", errors="replace").strip()
+        return name or self._path, usb_serial(entry)
 
     def now_ns(self) -> int:
         """Return the monotonic clock, which the kernel stamps frames with."""

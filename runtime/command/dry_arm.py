@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.arm import Arm
+from interfaces.device_facts import MotorIdentity
 from interfaces.messages import JointState, JointVector
 
 
@@ -16,6 +17,14 @@ class DryArm:
     def open(self) -> JointState:
         """Open the bus and set the motors up, as for a real run: what would be refused then is refused now."""
         return self._arm.open()
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        """Return which motors these are."""
+        return self._arm.identity()
+
+    def torque(self) -> tuple[bool, ...]:
+        """Ask each motor whether it drives."""
+        return self._arm.torque()
 
     def hold(self) -> JointState:
         """Return the measured joints."""

@@ -22,6 +22,7 @@ from drivers.realsense.recovery import Patience
 from drivers.realsense.source import InjectedDevice
 from drivers.realsense.stamp import epoch_from_monotonic_ns
 from interfaces.camera_config import CameraConfig
+from interfaces.device_facts import CameraFacts
 from interfaces.errors import DeviceError, ForerunError
 from interfaces.messages import DepthMm, Frame, Rgb
 from sim.camera.link import CameraLinkReader
@@ -216,6 +217,10 @@ class SimulatedCamera:
         if self._failure is not None:
             raise self._failure
         return self._driver.read(timeout_s)
+
+    def facts(self) -> CameraFacts:
+        """Return what the driver says of the camera."""
+        return self._driver.facts()
 
     def interrupt(self) -> None:
         """End the driver's `open` and `read` soon."""

@@ -17,7 +17,7 @@ import struct
 from drivers.can.port import CanFrame
 from drivers.cia402 import protocol
 from drivers.cia402.protocol import CSP, NmtCommand, NmtState, PowerState
-from sim.cia402.objects import KINDS, NOT_VALID, factory_objects
+from sim.cia402.objects import KINDS, NOT_VALID, SERIAL, factory_objects
 from sim.cia402.power import by_itself, next_state
 from sim.cia402.sdo_server import CANNOT_BE_MAPPED, NOT_NOW, TOO_LONG_A_PDO, SdoAbort, SdoServer
 from sim.motors.motion import Actuators
@@ -48,6 +48,7 @@ class EmulatedDrive:
     ) -> None:
         self.node_id = node_id
         self.supply_v = SUPPLY_V
+        self.serial = SERIAL + index
         self._index = index
         self._actuators = actuators
         self._counts_per_rad = counts_per_rad
@@ -62,7 +63,9 @@ class EmulatedDrive:
 
     def power_on(self) -> None:
         """Begin as after a loss of power: everything that was written is forgotten."""
-        kept = {key: each for key, each in factory_objects(self.node_id).items() if key[0] not in self._lacking}
+        kept = {
+            key: each for key, each in factory_objects(self.node_id, self.serial).items() if key[0] not in self._lacking
+        }
         self._server = SdoServer(kept)
         self._state = PowerState.NOT_READY_TO_SWITCH_ON
         self._nmt = NmtState.STARTED

@@ -9,6 +9,7 @@ from sim.cia402.sdo_server import SdoObject
 
 VENDOR, PRODUCT, REVISION, SERIAL = 0x0000_02FE, 0x0000_0402, 0x0001_0000, 0x1234_5678
 NAME = b"emulated drive of CiA 402"
+SOFTWARE = b"3.2.1-r7"
 MODES = 0x3ED  # profile position, velocity, torque, homing, interpolated, and the three cyclic synchronous ones
 NOT_VALID = 1 << 31
 
@@ -36,11 +37,12 @@ KINDS = {
 READ_ONLY = {0x603F, 0x6041, 0x6061, 0x6064, 0x606C, 0x6077, 0x6079}
 
 
-def factory_objects(node_id: int) -> dict[tuple[int, int], SdoObject]:
+def factory_objects(node_id: int, serial: int = SERIAL) -> dict[tuple[int, int], SdoObject]:
     """Return all objects, by index and subindex."""
     objects = {key: SdoObject(struct.pack("<" + kind, 0), key[0] not in READ_ONLY) for key, kind in KINDS.items()}
     objects |= {(0x1000, 0): _u32(0x20000 | 402), (0x1001, 0): SdoObject(b"\0"), (0x1008, 0): SdoObject(NAME)}
-    for subindex, value in enumerate((VENDOR, PRODUCT, REVISION, SERIAL), start=1):
+    objects[0x100A, 0] = SdoObject(SOFTWARE)
+    for subindex, value in enumerate((VENDOR, PRODUCT, REVISION, serial), start=1):
         objects[0x1018, subindex] = _u32(value)
     objects[0x1018, 0] = SdoObject(b"\x04")
     objects[0x1016, 0] = SdoObject(b"\x01")

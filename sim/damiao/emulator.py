@@ -25,10 +25,13 @@ FACTORY: dict[int, int | float] = {
     Register.OVERHEAT_DEGC: 100.0,
     Register.TIMEOUT: 0,
     Register.CONTROL_MODE: protocol.MIT_MODE,
+    Register.HARDWARE_VERSION: 1,
     Register.SOFTWARE_VERSION: 5016,
+    Register.SUB_VERSION: 14,
     Register.OVER_VOLTAGE_V: 32.0,
     35: 4,  # 1 Mbit/s
 }
+FIRST_SERIAL = 0x2A5C_0100
 AIR_DEGC = 25.0
 SUPPLY_V = 24.0
 _FOLLOWED = (MotorState.DISABLED, MotorState.ENABLED)
@@ -45,6 +48,7 @@ class EmulatedDamiao:
         self._flash |= {
             Register.FEEDBACK_ID: feedback_id,
             Register.MOTOR_ID: motor_id,
+            Register.SERIAL_NUMBER: FIRST_SERIAL + index,
             20: GEARS[model],
             Register.POSITION_MAX: span.position_max_rad,
             Register.VELOCITY_MAX: span.velocity_max_rad_s,

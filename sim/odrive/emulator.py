@@ -26,6 +26,7 @@ VELOCITY_LIMIT = 2.0  # turns/s, from the factory
 INVERTER_DEGC_MAX = 100.0
 OVER_VOLTAGE_V = 56.0
 HEARTBEAT_NS = 100_000_000
+FIRST_SERIAL = 0x3957_3430_3231
 FIRMWARE = bytes((2, 4, 4, 58, 0, 6, 10, 0))  # protocol, hardware of a Pro, firmware 0.6.10
 
 _PAIR = struct.Struct("<ff")
@@ -48,6 +49,8 @@ class EmulatedAxis:
         self.motor_degc = math.nan  # no sensor is fitted
         self.supply_v = SUPPLY_V
         self.estimates_period_ns = 0  # told unasked so often, as encoder_msg_rate_ms says; never
+        self.serial = FIRST_SERIAL + index
+        self.firmware = FIRMWARE
         self.watchdog_ns = 0  # lets go when not fed for so long; never
         self._index = index
         self._actuators = actuators
@@ -67,7 +70,8 @@ class EmulatedAxis:
         }
         if generation == Generation.V0_6:
             self._answers |= {
-                Command.VERSION: lambda: FIRMWARE,
+                Command.VERSION: lambda: self.firmware,
+                Command.ADDRESS: lambda: struct.pack("<B6sB", node_id, self.serial.to_bytes(6, "little"), 0),
                 Command.ERROR: lambda: struct.pack("<II", self.errors, self.errors),
                 Command.TEMPERATURE: lambda: _PAIR.pack(self.inverter_degc, self.motor_degc),
                 Command.TORQUES: lambda: _PAIR.pack(self._actuators.effort_ratio(index), 0.0),

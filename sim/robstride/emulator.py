@@ -18,6 +18,7 @@ OVERHEAT_DEGC = 145.0
 UNDERVOLTAGE_V = 12.0
 AIR_DEGC = 25.0
 SUPPLY_V = 48.0
+FIRST_SERIAL = 0x3130_4B1C_0028_5100
 
 
 class EmulatedRobstride:
@@ -28,6 +29,7 @@ class EmulatedRobstride:
         self.span = SPANS[model]
         self.temperature_degc = AIR_DEGC
         self.supply_v = SUPPLY_V
+        self.serial = FIRST_SERIAL + index
         self.faults = Fault(0)
         self.mode = Mode.RESET
         self.parameters: dict[int, float] = {}
@@ -64,6 +66,9 @@ class EmulatedRobstride:
             self._host_id = what & 0xFF
         if kind == Kind.READ:
             return self._read(frame)
+        if kind == Kind.IDENTITY:
+            number = self.serial.to_bytes(protocol.FRAME_BYTES, "little")
+            return [protocol.make_frame(Kind.IDENTITY, self.motor_id, protocol.IDENTITY_HOST, number)]
         order = self._orders.get(kind)
         if order is None:
             return []

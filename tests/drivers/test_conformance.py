@@ -137,3 +137,66 @@ def test_a_rate_that_the_wire_cannot_carry_is_refused_with_a_reason(rig: ArmRig)
         with pytest.raises(RefusedError, match=r"on the wire .* lower arm\.rate_hz"):
             rig.arm_with(rate_hz=too_fast_hz).open()
     rig.arm.open()
+
+
+def test_an_arm_that_is_not_open_has_no_identity_and_no_torque(rig: ArmRig) -> None:
+    for ask in (rig.arm.identity, rig.arm.torque):
+        with pytest.raises(DeviceLostError):
+            ask()
+
+
+def test_identity_tells_each_motor_once_and_stays(rig: ArmRig) -> None:
+    rig.arm.open()
+    told = rig.arm.identity()
+    assert [motor.joint for motor in told] == [joint.name for joint in rig.config.joints]
+    assert len({motor.motor_id for motor in told}) == len(told)
+    assert len({motor.serial for motor in told}) in {1, len(told)}  # none has one, or each has its own
+    assert all(motor.model and motor.joint for motor in told)
+    rig.arm.hold()
+    exchange(rig, pose_rad(rig, 0.4))
+    assert rig.arm.identity() == told
+    rig.arm.release()
+    rig.arm.close()
+    rig.arm.open()
+    assert rig.arm.identity() == told
+
+
+def test_another_motor_is_told_apart(rig: ArmRig) -> None:
+    rig.arm.open()
+    before = rig.arm.identity()
+    rig.arm.close()
+    rig.exchange_motor(1)
+    rig.arm.open()
+    after = rig.arm.identity()
+    assert [a == b for a, b in zip(before, after, strict=True)] == [i != 1 for i in range(len(before))]
+    assert (after[1].joint, after[1].motor_id, after[1].model) == (before[1].joint, before[1].motor_id, before[1].model)
+
+
+def test_torque_is_told_and_asking_changes_nothing(rig: ArmRig) -> None:
+    rig.arm.open()
+    for index, angle in enumerate(pose_rad(rig, 0.4)):
+        rig.place(index, float(angle))
+    assert not any(rig.arm.torque())
+    rig.arm.hold()
+    target = pose_rad(rig, 0.6)
+    exchange(rig, target)
+    stands = rig.angles_rad()
+    for _ in range(3):
+        assert all(rig.arm.torque())
+        assert all(rig.torque())
+    assert rig.angles_rad() == pytest.approx(stands)
+    assert_true(rig, [exchange(rig, target) for _ in range(2)][-1])  # and the arm goes on
+    rig.arm.release()
+    assert list(rig.arm.torque()) == rig.torque() == [False] * len(target)
+    rig.place(0, float(pose_rad(rig, 0.3)[0]))
+    placed = rig.angles_rad()
+    assert not any(rig.arm.torque())
+    assert rig.angles_rad() == pytest.approx(placed)
+
+
+def test_torque_is_asked_of_an_arm_that_another_left_holding(held: ArmRig) -> None:
+    held.arm.close()
+    other = held.arm_with()
+    other.open()
+    assert all(other.torque())
+    assert all(held.torque())

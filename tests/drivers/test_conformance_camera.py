@@ -103,6 +103,22 @@ def test_health_counts(running: CameraRig) -> None:
     assert health.clock
 
 
+def test_facts_name_the_camera_and_are_gone_with_it(rig: CameraRig) -> None:
+    with pytest.raises(DeviceLostError, match=rig.config.name):
+        rig.camera.facts()
+    with fed(rig):
+        rig.camera.open()
+    facts = rig.camera.facts()
+    assert facts.model
+    assert facts == rig.camera.facts()
+    if facts.intrinsics is not None:
+        assert (facts.intrinsics.width_px, facts.intrinsics.height_px) == (rig.config.width_px, rig.config.height_px)
+    assert (facts.intrinsics is not None) == rig.knows_intrinsics
+    rig.camera.close()
+    with pytest.raises(DeviceLostError, match=rig.config.name):
+        rig.camera.facts()
+
+
 def test_what_is_closed_is_lost_until_it_is_opened_again(running: CameraRig) -> None:
     running.camera.close()
     running.camera.close()

@@ -191,3 +191,61 @@ def test_whatever_happens_only_our_errors_come_and_it_works_again(
     rig.wait(300 * MS)
     hold(rig)
     recover(rig)
+
+
+def test_a_motor_whose_power_was_cut_drives_no_more_and_the_others_do(held: ArmRig) -> None:
+    exchange(held, pose_rad(held, 0.5))
+    held.brown_out(2)
+    held.wait(200 * MS)
+    told = held.arm.torque()
+    assert list(told) == held.torque()
+    assert not told[2]
+    held.arm.hold()
+    assert all(held.arm.torque())
+
+
+def test_a_silent_motor_is_named_when_asked_for_its_torque(held: ArmRig) -> None:
+    held.silence(2)
+    with pytest.raises(BusTimeoutError, match=held.config.joints[2].name):
+        held.arm.torque()
+    held.speak(2)
+    assert list(held.arm.torque()) == held.torque()  # by now it may have let go, by its own time-out
+
+
+@pytest.mark.parametrize("n_answers", [1, 2])
+def test_torque_survives_lost_answers_or_says_so(held: ArmRig, n_answers: int) -> None:
+    exchange(held, pose_rad(held, 0.5))
+    held.drop(n_answers)
+    with suppress(BusTimeoutError):
+        assert list(held.arm.torque()) == held.torque()
+    held.arm.release()
+    held.drop(n_answers)
+    with suppress(BusTimeoutError):
+        assert list(held.arm.torque()) == held.torque()
+
+
+def test_an_answer_from_before_a_release_is_not_torque(held: ArmRig) -> None:
+    """What the motors said while they held comes late, when they hang limp."""
+    exchange(held, pose_rad(held, 0.5))
+    held.delay(20 * MS)
+    with suppress(BusTimeoutError):
+        held.arm.torque()
+    with suppress(BusTimeoutError):
+        held.arm.release()
+    held.delay(0)
+    with suppress(BusTimeoutError):
+        assert list(held.arm.torque()) == held.torque()
+    recovered = held.arm.torque()
+    assert list(recovered) == held.torque()
+
+
+def test_identity_is_read_through_losses(rig: ArmRig) -> None:
+    rig.arm.open()
+    true = rig.arm.identity()
+    rig.arm.close()
+    for n_later in range(0, 60, 7):
+        rig.lose(n_later)
+        with suppress(BusTimeoutError):
+            rig.arm.open()
+            assert rig.arm.identity() == true
+        rig.arm.close()

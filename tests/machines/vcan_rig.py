@@ -123,6 +123,14 @@ class VcanRig:
         """Switch the motors off and on."""
         self._tell("power_cycle")
 
+    def brown_out(self, index: int) -> None:
+        """Switch one motor off and on."""
+        self._tell("brown_out", index)
+
+    def exchange_motor(self, index: int) -> None:
+        """Put another motor in."""
+        self._tell("exchange_motor", index)
+
     def silence(self, index: int) -> None:
         """Cut a motor off."""
         self._tell("silence", index)

@@ -42,7 +42,10 @@ class matchers:
 
 class distortion:
     none: distortion
+    brown_conrady: distortion
     inverse_brown_conrady: distortion
+    modified_brown_conrady: distortion
+    kannala_brandt4: distortion
 
 class playback_status:
     playing: playback_status
@@ -218,3 +221,5 @@ class pipeline:
     def start(self, config: config, queue: frame_queue) -> pipeline_profile: ...
     def stop(self) -> None: ...
     def try_wait_for_frames(self, timeout_ms: int = 5000) -> tuple[bool, composite_frame]: ...
+
+def rs2_project_point_to_pixel(intrin: intrinsics, point: list[float]) -> list[float]: ...

@@ -12,9 +12,9 @@ from bench.arm_rigs.tap import Tap
 from bench.arm_rigs.trial import exchange
 from drivers.can.port import CanFrame
 from drivers.cia402.arm import Cia402Arm
-from drivers.cia402.setup import Identity
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
-from sim.cia402.objects import PRODUCT, REVISION, SERIAL, VENDOR
+from sim.cia402.objects import PRODUCT, SERIAL, VENDOR
 
 POSE_RAD = np.array([0.1, -0.2, 0.3, -0.4])
 
@@ -38,7 +38,15 @@ def test_set_up_is_by_the_published_frames(rig: Cia402Rig, tap: Tap) -> None:
     assert {"80 07", "01 07"} <= set(tap.data(0))
     assert tap.data(0x77E) == []  # nobody is watched before it drives
     assert isinstance(rig.arm, Cia402Arm)
-    assert rig.arm.identities[7] == Identity(VENDOR, PRODUCT, REVISION, SERIAL)
+    told = rig.arm.identity()[1]
+    number = f"{VENDOR:08X}h:{PRODUCT:08X}h"
+    assert told == MotorIdentity(
+        joint="joint_2",
+        motor_id=7,
+        model=f"emulated drive of CiA 402 ({number})",
+        serial=f"{SERIAL + 1:08X}h",
+        firmware="3.2.1-r7",
+    )
     drive = rig.drives[1]
     assert (drive.get(0x60C2, 1), drive.get(0x60C2, 2)) == (10, -3)
     assert rig.motors.effort_limit_ratio == pytest.approx([0.8] * 4)

@@ -216,6 +216,44 @@ def test_the_watchdog_is_fed_by_targets_alone(held: OdriveRig) -> None:
         exchange(held, POSE_RAD, 12)
 
 
+def test_asking_for_torque_feeds_the_watchdogs_of_an_arm_that_holds(held: OdriveRig) -> None:
+    exchange(held, POSE_RAD)
+    for axis in held.axes:
+        axis.watchdog_ns = 30_000_000  # less than a heartbeat's period
+    for _ in range(5):
+        assert all(held.arm.torque())
+    assert held.angles_rad() == pytest.approx(POSE_RAD, abs=1e-5)
+
+
+def test_asking_a_released_arm_for_torque_tells_it_nothing(held: OdriveRig, tap: Tap) -> None:
+    held.arm.release()
+    tap.frames.clear()
+    held.arm.torque()
+    told_by_axes = {Command.HEARTBEAT, Command.ESTIMATES}
+    assert [frame for frame in tap.frames if not frame.remote and frame.can_id & 31 not in told_by_axes] == []
+
+
+def test_firmware_that_would_take_it_for_an_order_is_not_asked_for_its_address(rig: OdriveRig, tap: Tap) -> None:
+    for index, revision in ((1, 9), (2, 11)):
+        firmware = bytearray(rig.axes[index].firmware)
+        firmware[6] = revision
+        rig.axes[index].firmware = bytes(firmware)
+    rig.arm.open()
+    asked = {frame.can_id >> 5 for frame in tap.frames if frame.can_id & 31 == Command.ADDRESS}
+    assert asked == set(NODE_IDS) - {NODE_IDS[1]}
+    told = rig.arm.identity()
+    assert (told[0].model, told[0].firmware, told[0].serial) == ("ODrive Pro 4.4-58", "0.6.10", "395734303231")
+    assert (told[1].firmware, told[1].serial) == ("0.6.9", "")
+    assert (told[2].firmware, told[2].serial) == ("0.6.11", "395734303233")
+
+
+def test_firmware_0_5_says_nothing_of_itself_and_is_not_asked(tap: Tap) -> None:
+    rig = OdriveRig(Generation.V0_5, others=[tap])
+    rig.arm.open()
+    assert not [frame for frame in tap.frames if frame.can_id & 31 == Command.ADDRESS]
+    assert {(motor.model, motor.firmware, motor.serial) for motor in rig.arm.identity()} == {("ODrive", "0.5", "")}
+
+
 def test_what_is_asked_for_in_vain_is_a_silent_axis(held: OdriveRig) -> None:
     hear = held.axes[0].hear
     deaf_to = protocol.message_id(NODE_IDS[0], Command.TEMPERATURE)

@@ -194,7 +194,7 @@ def test_every_model_streams_and_tells_what_it_is(model: RealSenseModel) -> None
         assert frame.depth_mm is not None
         exact_mm = depth_units * (model.depth_unit_m * 1000)
         assert np.abs(frame.depth_mm - exact_mm).max() <= 0.5 + 1e-3
-        facts = camera.facts
+        facts = camera.details
         assert facts is not None
         assert (facts.name, facts.usb) == (f"Intel RealSense {model.name}", "3.2")
         assert facts.depth_unit_m == pytest.approx(model.depth_unit_m)

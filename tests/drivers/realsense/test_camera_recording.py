@@ -69,7 +69,7 @@ def test_recording_made_by_the_driver_plays_back_bit_exact_every_time(tmp_path: 
             assert np.array_equal(frame.rgb, rgb)
             assert np.array_equal(frame.depth_mm, depth_mm)
         assert player.health().clock == "hardware"  # its stamps tick, but are of another day
-        facts = player.facts
+        facts = player.details
         assert facts is not None
         assert (facts.name, facts.serial, facts.stamp_domain) == ("Intel RealSense D435", "software", "global_time")
         assert facts.depth_unit_m == pytest.approx(0.001)
@@ -144,7 +144,7 @@ def test_recording_of_a_real_d435_plays_the_same_twice() -> None:
 @needs_real_recording
 def test_recording_of_a_real_d435_tells_what_the_camera_was() -> None:
     _, camera = played(REAL_RECORDING, size_px=(640, 480), rate_hz=6)
-    facts = camera.facts
+    facts = camera.details
     assert facts is not None
     assert (facts.name, facts.firmware, facts.usb) == ("Intel RealSense D435", "05.09.14.00", "3.2")
     assert facts.stamp_domain == "hardware_clock"
@@ -181,8 +181,8 @@ def test_real_depth_is_filtered_and_aligned_to_real_colour() -> None:
     assert frame.depth_mm is not None
     assert frame.depth_mm.shape == (480, 640)
     assert np.mean(frame.depth_mm > 0) > 0.9  # holes are filled
-    assert camera.facts is not None
-    assert camera.facts.depth == camera.facts.colour
+    assert camera.details is not None
+    assert camera.details.depth == camera.details.colour
 
 
 @needs_real_recording

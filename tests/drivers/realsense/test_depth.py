@@ -34,8 +34,8 @@ def seen(asked: CameraConfig, depth_units: DepthMm, *, model: str = "D435") -> t
         frame = read_number(camera, n_frames)
     np.testing.assert_array_equal(frame.rgb, rgb)  # colour is left alone
     assert frame.depth_mm is not None
-    assert camera.facts is not None
-    return frame.depth_mm, camera.facts
+    assert camera.details is not None
+    return frame.depth_mm, camera.details
 
 
 def asked(**changes: Any) -> CameraConfig:

@@ -7,8 +7,9 @@ import pytest
 
 from bench.arm_rigs.robstride import RobstrideRig
 from bench.arm_rigs.trial import exchange, hold, pose_rad
-from drivers.robstride.protocol import Mode, Parameter
-from interfaces.errors import DeviceError
+from drivers.can.port import CanFrame
+from drivers.robstride.protocol import Kind, Mode, Parameter
+from interfaces.errors import BusTimeoutError, DeviceError
 
 
 @pytest.fixture
@@ -87,3 +88,21 @@ def test_a_motor_that_already_runs_in_another_mode_is_refused(rig: RobstrideRig)
     rig.nodes[4].parameters[Parameter.RUN_MODE] = 1
     with pytest.raises(DeviceError, match=r"motor 5 .* runs in mode 1"):
         rig.arm.hold()
+
+
+def test_a_motor_is_known_by_the_number_of_its_processor(rig: RobstrideRig) -> None:
+    rig.nodes[1].serial = 0x0807_0605_0403_0201
+    rig.arm.open()
+    told = rig.arm.identity()[1]
+    joint = rig.config.joints[1]
+    assert (told.motor_id, told.model, told.serial) == (joint.motor_id, joint.model, "0102030405060708")
+
+
+def test_a_motor_that_does_not_say_who_it_is_is_named(rig: RobstrideRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hear(frame: CanFrame, t_now_ns: int) -> list[CanFrame]:
+        return [] if frame.can_id >> 24 == Kind.IDENTITY else answer(frame, t_now_ns)
+
+    answer = rig.nodes[1].hear
+    monkeypatch.setattr(rig.nodes[1], "hear", hear)
+    with pytest.raises(BusTimeoutError, match=rf"{rig.config.joints[1].name}.*who it is"):
+        rig.arm.open()

@@ -44,6 +44,9 @@ class FakeCamera:
     def now_ns(self) -> int:
         return self.t_ns
 
+    def describe(self) -> tuple[str, str]:
+        return "Fake", ""
+
     def start(self, asked: CameraConfig) -> None:
         del asked
         if not self.plugged:

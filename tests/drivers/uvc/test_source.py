@@ -135,3 +135,18 @@ def test_a_camera_that_hangs_up_is_gone(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(uvc_source, "cv2", SimpleNamespace(VideoCapture=SimpleNamespace(waitAny=wait_any)))
     with pytest.raises(DeviceLostError, match="hung up"):
         uvc_source.poll_v4l2(cv2.VideoCapture(), 0)
+
+
+def test_a_camera_is_told_by_the_kernels_name_and_its_usb_serial_number(tmp_path: Path, video: Path) -> None:
+    usb = tmp_path / "devices" / "usb1" / "1-2"
+    (usb / "1-2:1.0").mkdir(parents=True)
+    for name, text in (("idVendor", "046d"), ("serial", "8F2A11BC")):
+        (usb / name).write_text(f"{text}\n")
+    entry = tmp_path / "class" / "video4linux" / video.name
+    entry.mkdir(parents=True)
+    (entry / "name").write_text("HD Pro Webcam C920\n")
+    (entry / "device").symlink_to(usb / "1-2:1.0")
+    assert VideoDevice(str(video), sys=tmp_path).describe() == ("HD Pro Webcam C920", "8F2A11BC")
+    (usb / "serial").unlink()
+    assert VideoDevice(str(video), sys=tmp_path).describe() == ("HD Pro Webcam C920", "")
+    assert VideoDevice(str(video), sys=tmp_path / "nothing").describe() == (str(video), "")

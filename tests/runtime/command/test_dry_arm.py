@@ -66,6 +66,14 @@ def test_torque_that_was_on_stays_on(bench: Bench) -> None:
     assert bench.motors.positions_rad == POSE_RAD.tolist()
 
 
+def test_who_the_motors_are_and_whether_they_drive_is_told(bench: Bench) -> None:
+    bench.arm.open()
+    assert [motor.model for motor in bench.arm.identity()] == ["STS3215"] * 6
+    assert bench.arm.torque() == (False,) * 6
+    bench.bus.servos[3].write(40, b"\x01")
+    assert bench.arm.torque() == (False, False, False, True, False, False)
+
+
 def test_an_arm_that_is_moved_by_hand_is_measured(bench: Bench) -> None:
     bench.arm.open()
     bench.arm.hold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import BusTimeoutError, DeviceError, DeviceLostError, ForerunError, ProtocolError, RefusedError
 from interfaces.messages import JointState, JointVector
 from runtime.command.guarded_arm import GuardedArm
@@ -25,6 +26,12 @@ class ScriptedArm:
 
     def open(self) -> JointState:
         return self._call("open")
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        return ()
+
+    def torque(self) -> tuple[bool, ...]:
+        return ()
 
     def hold(self) -> JointState:
         return self._call("hold")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench.stage_rig import POSE, ROBOT, measured
+from interfaces.device_facts import MotorIdentity
 from interfaces.errors import DeviceLostError, RefusedError
 from interfaces.messages import ActionChunk, CommandState, JointState, JointVector
 from interfaces.operator_wire import OperatorAnswer, OperatorOrder, Order
@@ -42,6 +43,12 @@ class ArmInMemory:
         if self.gone:
             raise DeviceLostError("memory: gone")
         return self.read()
+
+    def identity(self) -> tuple[MotorIdentity, ...]:
+        return ()
+
+    def torque(self) -> tuple[bool, ...]:
+        return ()
 
     def hold(self) -> JointState:
         return self.read()
