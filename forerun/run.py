@@ -34,10 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until asked to end."""
-    from interfaces.robot_config import load_robot
+    from datetime import datetime, timezone
+
+    from runtime.calibrated_robot import load_calibrated
     from runtime.run_process import Run, run_robot
 
-    robot = load_robot(arguments.robot)
+    robot = load_calibrated(arguments.robot, now=datetime.now(timezone.utc)).robot  # refused once, not by each process
     plans = _plans(arguments)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.folder)

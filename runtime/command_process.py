@@ -9,11 +9,13 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from drivers.open_devices import open_arm
-from interfaces.errors import ConfigError, RefusedError
-from interfaces.robot_config import RobotConfig, load_robot
+from interfaces.errors import CalibrationError, ConfigError, RefusedError
+from interfaces.robot_config import RobotConfig
+from runtime.calibrated_robot import ARM_KINDS, CalibratedRobot, load_calibrated
 from runtime.command.cycle_feed import CycleFeed
 from runtime.command.dry_arm import DryArm
 from runtime.command.guarded_arm import GuardedArm
@@ -21,35 +23,51 @@ from runtime.command.log import CommandLog
 from runtime.command.loop import CommandLoop, say
 from runtime.command.realtime import enter_realtime
 from runtime.flight.feed import FlightFeed
+from runtime.known_arm import known_arm
 from runtime.link import CommandListener
 
 _LOG_S = 1200.0  # the log keeps the last so many seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit status: 2 for an impossible robot file, 1 where it may not run."""
+    """Run until SIGTERM or SIGINT; returns the exit status.
+
+    2 for an impossible robot file, or a calibration record that is not as it must be; 1 where it may not run.
+    """
     arguments = _parse(argv)
     try:
-        config = load_robot(arguments.robot)
+        calibrated = load_calibrated(arguments.robot, now=datetime.now(timezone.utc))
+        config = calibrated.robot
         log = _log_for(config) if arguments.log else None
-        loop = _open_loop(config, log, arguments)
-    except (ConfigError, RefusedError) as error:
-        say(f"refused: {error}" if isinstance(error, RefusedError) else str(error))
-        return 2 if isinstance(error, ConfigError) else 1
+        loop = _open_loop(calibrated, log, arguments)
+    except (ConfigError, CalibrationError, RefusedError) as error:
+        say(_refusal(error))
+        return _status_of(error)
     try:
+        for warning in calibrated.warned_of(ARM_KINDS):
+            loop.say(warning, logging.WARNING)
         _enter_realtime(config, loop)
         loop.run()
-    except RefusedError as error:
-        loop.say(f"refused: {error}")
-        return 1
+    except (CalibrationError, RefusedError) as error:
+        loop.say(_refusal(error), logging.ERROR)
+        return _status_of(error)
     finally:
         loop.close()
         saved = _saved(log, arguments.log)
     return 0 if saved else 1
 
 
-def _open_loop(config: RobotConfig, log: CommandLog | None, arguments: argparse.Namespace) -> CommandLoop:
-    arm = open_arm(config.arm)
+def _refusal(error: ConfigError | CalibrationError | RefusedError) -> str:
+    return str(error) if isinstance(error, ConfigError) else f"refused: {error}"
+
+
+def _status_of(error: ConfigError | CalibrationError | RefusedError) -> int:
+    return 1 if isinstance(error, RefusedError) else 2
+
+
+def _open_loop(calibrated: CalibratedRobot, log: CommandLog | None, arguments: argparse.Namespace) -> CommandLoop:
+    config = calibrated.robot
+    arm = known_arm(open_arm(config.arm), calibrated)
     guarded = GuardedArm(DryArm(arm) if arguments.dry_run else arm, config.runtime.bus_error_budget)
     listener = CommandListener(Path(config.runtime.command_socket), arguments.listen_fd)
     feed = CycleFeed(FlightFeed(Path(config.record.socket)), len(config.arm.joints))

@@ -15,14 +15,17 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import ForerunError, RefusedError
+from interfaces.errors import CalibrationError, ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
-from interfaces.robot_config import RobotConfig, load_robot
+from interfaces.robot_config import RobotConfig
+from runtime.calibrated_robot import CAMERA_KINDS, load_calibrated
+from runtime.known_camera import known_camera
 from runtime.link import PolicyLink
 from runtime.policy.action_loop import ActionLoop
 from runtime.policy.action_stage import ActionStage
@@ -37,6 +40,8 @@ from runtime.policy.frame_gathering import FrameGathering
 from runtime.policy.rest_stage import REST, RestStage
 from runtime.policy.snapshot import save_snapshot
 from runtime.policy.status import describe
+from runtime.policy.view.known_views import view_guards
+from runtime.policy.view.view_guard import ViewGuard
 
 _log = logging.getLogger(__name__)
 _JOIN_S = 10.0
@@ -48,13 +53,18 @@ CameraFactory = Callable[[CameraConfig], Camera]
 def run(
     robot_file: Path, make_camera: CameraFactory, *, follow: str | None = None, bundle_path: Path | None = None
 ) -> int:
-    """Run the policy of a robot until SIGTERM or SIGINT; return the exit status, 1 when a thread failed.
+    """Run the policy of a robot until SIGTERM or SIGINT; return the exit status.
+
+    1 when a thread failed, 2 when a camera is another than the one that was calibrated.
 
     `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, None waits for the
-    control socket; `bundle_path` is another bundle than that of the robot file. Raises ConfigError or BundleError before
-    anything is opened.
+    control socket; `bundle_path` is another bundle than that of the robot file. Raises ConfigError, CalibrationError or
+    BundleError before anything is opened.
     """
-    robot = load_robot(robot_file)
+    calibrated = load_calibrated(robot_file, now=datetime.now(timezone.utc))
+    for warning in calibrated.warned_of(CAMERA_KINDS):
+        _log.warning("%s", warning)
+    robot = calibrated.robot
     bundle = open_bundle(bundle_path or bundle_folder(robot_file, robot), robot)
     _log.info(
         "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
@@ -62,7 +72,9 @@ def run(
         bundle.foresight_off,
         bundle.action_off_rad,
     )
-    process = PolicyProcess(robot, bundle, [make_camera(camera) for camera in seeing_cameras(robot, bundle)])
+    cameras = [known_camera(make_camera(camera), calibrated) for camera in seeing_cameras(robot, bundle)]
+    guards = view_guards(calibrated, seeing_cameras(robot, bundle))
+    process = PolicyProcess(robot, bundle, cameras, guards=guards)
     logging.getLogger().addHandler(RecordedLog(process.feed))
     try:
         process.follow(follow)
@@ -76,6 +88,9 @@ def run(
         process.close()
     if process.failure is None:
         return 0
+    if process.refused:
+        _log.error("refused: %s", process.failure)
+        return 2
     _log.error("ends, for its supervisor to start it again: %s", process.failure)
     return 1
 
@@ -109,8 +124,9 @@ class PolicyProcess:
         cameras: Sequence[Camera],
         *,
         foresight_stage: Foresees | None = None,
+        guards: Mapping[str, ViewGuard] | None = None,
     ) -> None:
-        """Take one camera for each that the bundle sees through, in its order."""
+        """Take one camera for each that the bundle sees through, in its order, and who guards its view, by name, where anybody does."""
         self._cameras = tuple(cameras)
         self._board = board = PolicyBoard()
         self._instructions = (*bundle.manifest.instructions, REST)
@@ -125,7 +141,7 @@ class PolicyProcess:
         frame_rate_hz = min(camera.rate_hz for camera in seeing)
         loops = {
             **{
-                f"camera {config.name}": CameraLoop(camera, config, frames, board, feed)
+                f"camera {config.name}": CameraLoop(camera, config, frames, board, feed, (guards or {}).get(config.name))
                 for camera, config in zip(self._cameras, seeing, strict=True)
             },
             "foresight": ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed),
@@ -137,6 +153,7 @@ class PolicyProcess:
         ]
         self.stop = board.stop  # set it to end the process
         self.failure: str | None = None  # what ended the process, where it was not told to stop
+        self.refused = False  # and started again it would end the same way
 
     def start(self) -> None:
         """Start every thread."""
@@ -186,6 +203,7 @@ class PolicyProcess:
             loop()
         except ForerunError as error:
             why = str(error)
+            self.refused |= isinstance(error, CalibrationError)
         except BaseException as error:
             why = f"a fault of the program: {error!r}"
             raise  # the log tells where

@@ -20,7 +20,7 @@ from datetime import datetime, timezone
 from pathlib import Path, PurePosixPath
 
 from interfaces.calibration.any_record import AnyRecord
-from interfaces.calibration.record_file import RecordPlace, read_record, seal, side_files
+from interfaces.calibration.record_file import KINDS_OF_CAMERA, RecordPlace, read_record, seal, side_files
 from interfaces.calibration_config import RecordKind
 from interfaces.errors import CalibrationError, ConfigError, RefusedError
 
@@ -64,6 +64,9 @@ class RecordStore:
         one that passed, or the folder cannot be written; ConfigError for a record that could not be read back.
         """
         place = self.place(record.kind, record.header.subject)
+        if bool(place.subject) != (place.kind in KINDS_OF_CAMERA):
+            expected = "the name of its camera" if place.kind in KINDS_OF_CAMERA else "nothing: it is about no camera"
+            raise ConfigError(place.kind, "header.subject", place.subject, expected)
         record, contents = _named_by_content(record, place.stem, files or {})
         data = seal(record)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.arm import Arm
-from interfaces.errors import DeviceError, DeviceLostError, ForerunError, ProtocolError
+from interfaces.errors import CalibrationError, DeviceError, DeviceLostError, ForerunError, ProtocolError
 from interfaces.messages import JointState, JointVector
 
 _PAUSE_NS = 500_000_000  # between two attempts to open a lost bus
@@ -35,7 +35,10 @@ class GuardedArm:
         return joints
 
     def reopen(self, t_now_ns: int) -> JointState | None:
-        """Open the bus and hold the measured pose, if it is time to try again; returns that pose once it works."""
+        """Open the bus and hold the measured pose, if it is time to try again; returns that pose once it works.
+
+        Raises CalibrationError where another arm answers than the one that was calibrated: trying again does not mend that.
+        """
         if self._t_opened_ns is not None:
             self._was_open_for(t_now_ns - self._t_opened_ns)
         if self._t_retry_ns is not None and t_now_ns < self._t_retry_ns:
@@ -45,6 +48,9 @@ class GuardedArm:
         try:
             self._arm.open()
             joints = self._arm.hold()
+        except CalibrationError:
+            self._arm.close()
+            raise
         except ForerunError as error:  # also a motor that refuses: the person who mends it finds the loop alive
             self.fault = str(error)
             self._arm.close()

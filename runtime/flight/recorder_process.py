@@ -12,10 +12,12 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
-from interfaces.errors import ConfigError, RefusedError
-from interfaces.robot_config import load_robot
+from interfaces.errors import CalibrationError, ConfigError, RefusedError
+from interfaces.toml_writer import to_toml
+from runtime.calibrated_robot import load_calibrated
 from runtime.flight.recorder import Recorder
 
 _log = logging.getLogger(__name__)
@@ -25,16 +27,19 @@ _NICENESS = 5  # on a busy machine the robot goes first
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit status: 2 for an impossible robot file, 1 where it may not run or failed."""
+    """Run until SIGTERM or SIGINT; returns the exit status.
+
+    2 for an impossible robot file, or a calibration record that is not as it must be; 1 where it may not run, or failed.
+    """
     arguments = _parse(argv)
     logging.basicConfig(level=logging.INFO, format="recorder: %(message)s")
     logging.getLogger("foxglove").setLevel(logging.WARNING)
     told_to_stop = _listen_to_signals()
     try:
         recorder = _open(arguments)
-    except (ConfigError, RefusedError) as error:
+    except (ConfigError, CalibrationError, RefusedError) as error:
         _log.error("%s", error)
-        return 2 if isinstance(error, ConfigError) else 1
+        return 1 if isinstance(error, RefusedError) else 2
     os.nice(_NICENESS)
     while recorder.alive and not told_to_stop:
         recorder.step(time.monotonic_ns())
@@ -44,8 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open(arguments: argparse.Namespace) -> Recorder:
-    robot = load_robot(arguments.robot)
-    text = arguments.robot.read_text(encoding="utf-8")
+    robot = load_calibrated(arguments.robot, now=datetime.now(timezone.utc)).robot
+    written = arguments.robot.read_text(encoding="utf-8")
+    # With records, the robot that flies is another than its file says; a replay must decide with its values.
+    text = written if robot.calibration is None else to_toml(robot)
     offset_ns = time.clock_gettime_ns(time.CLOCK_REALTIME) - time.monotonic_ns()
     folder = arguments.folder or Path(robot.record.folder)
     recorder = Recorder(robot, text, folder, offset_ns)
