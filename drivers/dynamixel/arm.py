@@ -7,6 +7,8 @@ plain one where a servo's firmware does not know the fast one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from drivers.bus_budget import BUDGET_RATIO, BusBudget
@@ -14,7 +16,7 @@ from drivers.dynamixel import protocol, registers
 from drivers.dynamixel.bus import TURNAROUND_NS, DynamixelBus, Feedback, check_kept
 from drivers.dynamixel.fast_read import fast_status_bytes
 from drivers.dynamixel.protocol import ALERT, STATUS_BYTES
-from drivers.dynamixel.registers import FEEDBACK_BYTES, FEEDBACK_END, MODELS, RAD_PER_TICK, WATCHDOG_NS, Register
+from drivers.dynamixel.registers import FEEDBACK_BYTES, FEEDBACK_END, MODELS, RAD_PER_TICK, WATCHDOG_NS, Model, Register
 from drivers.dynamixel.setup import ServoFrame, check_hardware, describe_hardware_error, prepare_servo, write_motion
 from drivers.serial.port import PortOpener, SerialPort
 from interfaces.arm_config import DynamixelConfig, DynamixelJoint
@@ -63,12 +65,12 @@ class DynamixelArm:
         path, baud_hz = self._config.port, self._config.baud_hz
         bus = DynamixelBus(self._open_port(path, baud_hz), path, baud_hz, self._names)
         try:
-            found = self._find_servos(bus)
+            found = find_servos(bus, self._ids, baud_hz)
             self._frames = [
                 prepare_servo(bus, joint, MODELS[found[joint.servo_id][0]]) for joint in self._config.joints
             ]
             self._identity = tuple(
-                _identity(joint, frame, found[joint.servo_id][1])
+                identity_of(joint, frame.model, firmware=found[joint.servo_id][1], homing_offset=frame.homing_offset)
                 for joint, frame in zip(self._config.joints, self._frames, strict=True)
             )
             self._home_ticks = np.array([frame.home_ticks for frame in self._frames], np.float64)
@@ -91,8 +93,7 @@ class DynamixelArm:
 
     def torque(self) -> tuple[bool, ...]:
         """Ask each servo whether its torque is on; one that shut itself down says no."""
-        bus = self._opened()
-        return tuple(bool(bus.read_register(servo_id, registers.TORQUE_ENABLE)) for servo_id in self._ids)
+        return torque_of(self._opened(), self._ids)
 
     def hold(self) -> JointState:
         """Make the measured pose the goal, then enable torque, and return that pose.
@@ -156,30 +157,13 @@ class DynamixelArm:
         """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
         bus = self._opened()
         self._holding = False
-        silent = [bus.name(servo_id) for servo_id in self._ids if not _disable_torque(bus, servo_id)]
-        if silent:
-            raise BusTimeoutError(f"{', '.join(silent)}: torque could not be disabled, no answer")
+        release_servos(bus, self._ids)
 
     def close(self) -> None:
         """Close the bus; torque stays as it is."""
         bus, self._bus, self._holding = self._bus, None, False
         if bus is not None:
             bus.close()
-
-    def _find_servos(self, bus: DynamixelBus) -> dict[int, tuple[int, int]]:
-        """Return model number and firmware version of each servo."""
-        probed = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
-        silent = [bus.name(servo_id) for servo_id, found in probed.items() if found is None]
-        if silent:
-            raise BusTimeoutError(
-                f"{', '.join(silent)}: no answer at {self._config.baud_hz} baud;"
-                f" {len(probed) - len(silent)} of {len(probed)} servos answer"
-            )
-        known = {servo_id: found for servo_id, found in probed.items() if found is not None}
-        for servo_id, (model, _) in known.items():
-            if model not in MODELS:
-                raise DeviceError(f"{bus.name(servo_id)} is model {model}; expected a Dynamixel of the X series")
-        return known
 
     def _check_timeout(self) -> None:
         """Notice where the servos, hearing nothing for so long, have stopped by themselves."""
@@ -262,14 +246,43 @@ def bus_budget(config: DynamixelConfig, *, fast: bool = True) -> BusBudget:
     )
 
 
-def _identity(joint: DynamixelJoint, frame: ServoFrame, firmware: int) -> MotorIdentity:
+def find_servos(bus: DynamixelBus, servo_ids: Sequence[int], baud_hz: int) -> dict[int, tuple[int, int]]:
+    """Return model number and firmware version of each servo; raises BusTimeoutError naming those that do not answer."""
+    probed = {servo_id: bus.probe(servo_id) for servo_id in servo_ids}
+    silent = [bus.name(servo_id) for servo_id, found in probed.items() if found is None]
+    if silent:
+        raise BusTimeoutError(
+            f"{', '.join(silent)}: no answer at {baud_hz} baud;"
+            f" {len(probed) - len(silent)} of {len(probed)} servos answer"
+        )
+    known = {servo_id: found for servo_id, found in probed.items() if found is not None}
+    for servo_id, (model, _) in known.items():
+        if model not in MODELS:
+            raise DeviceError(f"{bus.name(servo_id)} is model {model}; expected a Dynamixel of the X series")
+    return known
+
+
+def identity_of(joint: DynamixelJoint, model: Model, *, firmware: int, homing_offset: int) -> MotorIdentity:
+    """Return which servo it is; these servos have no serial number."""
     return MotorIdentity(
         joint=joint.name,
         motor_id=joint.servo_id,
-        model=frame.model.name,
+        model=model.name,
         firmware=str(firmware),
-        homing_offset=frame.homing_offset,
+        homing_offset=homing_offset,
     )
+
+
+def torque_of(bus: DynamixelBus, servo_ids: Sequence[int]) -> tuple[bool, ...]:
+    """Return which servos have their torque on."""
+    return tuple(bool(bus.read_register(servo_id, registers.TORQUE_ENABLE)) for servo_id in servo_ids)
+
+
+def release_servos(bus: DynamixelBus, servo_ids: Sequence[int]) -> None:
+    """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
+    silent = [bus.name(servo_id) for servo_id in servo_ids if not _disable_torque(bus, servo_id)]
+    if silent:
+        raise BusTimeoutError(f"{', '.join(silent)}: torque could not be disabled, no answer")
 
 
 def _disable_torque(bus: DynamixelBus, servo_id: int) -> bool:

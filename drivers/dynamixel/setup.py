@@ -54,8 +54,8 @@ class ServoFrame:
 def prepare_servo(bus: DynamixelBus, joint: DynamixelJoint, model: Model) -> ServoFrame:
     """Check one servo and write its settings; moves nothing. Raises DeviceError saying what does not fit."""
     servo_id, name = joint.servo_id, bus.name(joint.servo_id)
-    _make_answer(bus, servo_id)
-    _check_modes(bus, servo_id)
+    make_answer(bus, servo_id)
+    check_modes(bus, servo_id)
     limits = bus.read(servo_id, registers.POSITION_MAX.address, 8)
     offset = bus.read_register(servo_id, registers.HOMING_OFFSET)
     # In position mode the servo itself takes no notice of larger ones.
@@ -111,7 +111,7 @@ def describe_hardware_error(name: str, status: int) -> str:
     )
 
 
-def _make_answer(bus: DynamixelBus, servo_id: int) -> None:
+def make_answer(bus: DynamixelBus, servo_id: int) -> None:
     """Let a servo answer writes, too."""
     level = registers.STATUS_LEVEL
     try:
@@ -123,7 +123,8 @@ def _make_answer(bus: DynamixelBus, servo_id: int) -> None:
         check_kept(bus, servo_id, level, ANSWER_EVERYTHING)
 
 
-def _check_modes(bus: DynamixelBus, servo_id: int) -> None:
+def check_modes(bus: DynamixelBus, servo_id: int) -> None:
+    """Raise DeviceError for a servo that is not in position mode, or whose drive mode is none that can be driven."""
     name = bus.name(servo_id)
     mode = bus.read_register(servo_id, registers.OPERATING_MODE)
     if mode != POSITION_MODE:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class FeetechArm:
         path, baud_hz = self._config.port, self._config.baud_hz
         bus = FeetechBus(self._open_port(path, baud_hz), path, baud_hz, self._names, self._questions)
         try:
-            models = self._find_servos(bus)
+            models = find_servos(bus, self._ids, baud_hz)
             self._frames = [
                 prepare_servo(bus, joint, model) for joint, model in zip(self._config.joints, models, strict=True)
             ]
@@ -88,8 +88,7 @@ class FeetechArm:
 
     def torque(self) -> tuple[bool, ...]:
         """Ask each servo whether its torque is on."""
-        bus = self._opened()
-        return tuple(bus.read(servo_id, registers.TORQUE_ENABLE.address, 1)[0] != 0 for servo_id in self._ids)
+        return torque_of(self._opened(), self._ids)
 
     def hold(self) -> JointState:
         """Make the measured pose the goal, then enable torque, and return that pose.
@@ -136,27 +135,13 @@ class FeetechArm:
         """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
         bus = self._opened()
         self._holding = False
-        refusing = [bus.name(servo_id) for servo_id in self._ids if not _disable_torque(bus, servo_id)]
-        if refusing:
-            raise BusTimeoutError(f"{', '.join(refusing)}: torque could not be disabled, no answer")
+        release_servos(bus, self._ids)
 
     def close(self) -> None:
         """Close the bus; torque stays as it is."""
         bus, self._bus, self._holding = self._bus, None, False
         if bus is not None:
             bus.close()
-
-    def _find_servos(self, bus: FeetechBus) -> list[ServoModel]:
-        models = {servo_id: bus.probe(servo_id) for servo_id in self._ids}
-        # Looked for once more, in case it was the machine that was busy.
-        models.update({servo_id: bus.probe(servo_id) for servo_id, model in models.items() if model is None})
-        silent = [bus.name(servo_id) for servo_id, model in models.items() if model is None]
-        if silent:
-            raise BusTimeoutError(
-                f"{', '.join(silent)}: no answer at {self._config.baud_hz} baud;"
-                f" {len(models) - len(silent)} of {len(models)} servos answer"
-            )
-        return [require_model(bus.name(servo_id), model) for servo_id, model in models.items() if model is not None]
 
     def _look_at_torque(self) -> None:
         """Ask one servo after the other, now and then, whether it still holds; raises DeviceError naming one that does not."""
@@ -207,6 +192,32 @@ def bus_budget(config: FeetechConfig) -> BusBudget:
         period_ns=config.period_ns,
         made_of=f"{n_bytes} bytes at {config.baud_hz / 1e6:g} Mbit/s, {len(ids)} pauses of {TURNAROUND_NS / 1e3:g} us",
     )
+
+
+def find_servos(bus: FeetechBus, servo_ids: Sequence[int], baud_hz: int) -> list[ServoModel]:
+    """Return the models of the servos; raises BusTimeoutError naming those that do not answer."""
+    models = {servo_id: bus.probe(servo_id) for servo_id in servo_ids}
+    # Looked for once more, in case it was the machine that was busy.
+    models.update({servo_id: bus.probe(servo_id) for servo_id, model in models.items() if model is None})
+    silent = [bus.name(servo_id) for servo_id, model in models.items() if model is None]
+    if silent:
+        raise BusTimeoutError(
+            f"{', '.join(silent)}: no answer at {baud_hz} baud;"
+            f" {len(models) - len(silent)} of {len(models)} servos answer"
+        )
+    return [require_model(bus.name(servo_id), model) for servo_id, model in models.items() if model is not None]
+
+
+def torque_of(bus: FeetechBus, servo_ids: Sequence[int]) -> tuple[bool, ...]:
+    """Return which servos have their torque on."""
+    return tuple(bus.read(servo_id, registers.TORQUE_ENABLE.address, 1)[0] != 0 for servo_id in servo_ids)
+
+
+def release_servos(bus: FeetechBus, servo_ids: Sequence[int]) -> None:
+    """Disable torque, of every servo that still answers; raises BusTimeoutError naming the others."""
+    refusing = [bus.name(servo_id) for servo_id in servo_ids if not _disable_torque(bus, servo_id)]
+    if refusing:
+        raise BusTimeoutError(f"{', '.join(refusing)}: torque could not be disabled, no answer")
 
 
 def _disable_torque(bus: FeetechBus, servo_id: int) -> bool:

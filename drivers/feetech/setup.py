@@ -60,11 +60,7 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> Se
     """Check one servo and write its settings; moves nothing. Raises DeviceError saying what does not fit."""
     name = bus.name(joint.servo_id)
     eeprom = bus.read(joint.servo_id, 0, registers.EEPROM_BYTES)
-    mode, phase = registers.OPERATING_MODE.decode(eeprom), registers.PHASE.decode(eeprom)
-    if mode != POSITION_MODE:
-        raise DeviceError(f"{name} is in operating mode {mode}; expected {POSITION_MODE}, position")
-    if phase & registers.PHASE_MANY_TURNS:
-        raise DeviceError(f"{name} counts positions over many turns (phase {phase}); expected a single turn")
+    phase = check_counting(name, eeprom)
     home_ticks = (joint.home_ticks - registers.HOMING_OFFSET.decode(eeprom)) % TICKS_PER_TURN
     low, high = _travel_ticks(joint, home_ticks, name)
     position_min = min(low, registers.POSITION_MIN.decode(eeprom))
@@ -85,6 +81,16 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> Se
         velocity_ticks_s=1 if phase & registers.PHASE_FINE_VELOCITY else registers.COARSE_VELOCITY_TICKS_S,
         identity=read_identity(joint, model, eeprom),
     )
+
+
+def check_counting(name: str, eeprom: bytes) -> int:
+    """Return the servo's phase; raises DeviceError where it does not count positions of a single turn."""
+    mode, phase = registers.OPERATING_MODE.decode(eeprom), registers.PHASE.decode(eeprom)
+    if mode != POSITION_MODE:
+        raise DeviceError(f"{name} is in operating mode {mode}; expected {POSITION_MODE}, position")
+    if phase & registers.PHASE_MANY_TURNS:
+        raise DeviceError(f"{name} counts positions over many turns (phase {phase}); expected a single turn")
+    return phase
 
 
 def read_identity(joint: FeetechJoint, model: ServoModel, eeprom: bytes) -> MotorIdentity:
