@@ -1,8 +1,8 @@
 """Where a joint's stops are, from the counts of a joint that was moved to and fro by hand. Pure.
 
 A joint stands at a stop for a moment while it is pushed against it, and its encoder tells the same count over and over, give
-or take its noise: the mean of the counts close to the outermost one of a visit is where the stop is, finer than one tick
-where there is noise. A stop that was visited more than once tells how well it repeats.
+or take its noise: the mean of those is where the stop is, finer than one tick where there is noise. A stop that was visited
+more than once tells how well it repeats.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 NEAR_RAD = 0.026  # 1.5 degrees: a visit came at least so close to the outermost one
 AWAY_RAD = 0.17  # 10 degrees: who went so far and came back visits anew
-PLATEAU_RAD = 0.0034  # 2.2 ticks of 4096: what is this close to a visit's end was measured at the stop
+END_RAD = (
+    0.0095  # 6 ticks of 4096: most of what is this close to a visit's outermost reading was measured at the stop ...
+)
+PLATEAU_RAD = 0.0042  # ... and what is off the middle of that by no more than 2.7 ticks counts: noise on both its sides
 DWELL_READINGS = 5  # fewer are a turning back before the stop
 ALIKE_RAD = 0.0062  # 4 ticks: visits this close to the outermost one are averaged
 
@@ -67,5 +70,6 @@ def _visits(counts: NDArray[np.float64], rad_per_count: float) -> list[NDArray[n
 
 
 def _plateau(visit: NDArray[np.float64], rad_per_count: float) -> tuple[float, int]:
-    at_end = visit[visit >= visit.max() - PLATEAU_RAD / rad_per_count]
-    return float(at_end.mean()), len(at_end)
+    at_end = visit[visit >= visit.max() - END_RAD / rad_per_count]
+    plateau = at_end[np.abs(at_end - np.median(at_end)) <= PLATEAU_RAD / rad_per_count]
+    return float(plateau.mean()), len(plateau)
