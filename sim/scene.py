@@ -13,6 +13,7 @@ from sim.tasks.layout import Vector
 from sim.truth import AS_DESIGNED, Truth
 
 PHYSICS_STEP_S = 0.002
+HARD_SOLREF, HARD_SOLIMP = (2 * PHYSICS_STEP_S, 1.0), (0.99, 0.999)  # as hard as steps of this length allow
 
 CAMERA_NAME = "front"
 CAMERA_POSITION_M = (0.415, 0.0, 0.350)
@@ -55,8 +56,12 @@ def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
     n_geoms, n_materials = len(spec.geoms), len(spec.materials)
     if truth.landmarks:
         add_landmarks(spec, truth.landmarks_seed)
+    if truth.hard_stops:
+        spec.add_exclude(bodyname1="shoulder", bodyname2="lower_arm")
     model = spec.compile()
     model.dof_frictionloss[:6] += truth.friction_nm
+    if truth.hard_stops:
+        model.jnt_solref[:6], model.jnt_solimp[:6, :2] = HARD_SOLREF, HARD_SOLIMP
     return SceneModel(
         model=model,
         geom_rgba=model.geom_rgba[:n_geoms].copy(),

@@ -48,6 +48,9 @@ class Truth:
     friction_nm: Six = NONE  # dry friction, beside what the model has
     backlash_rad: Six = NONE  # play between motor and output shaft; the encoder is on the shaft
     command_delay_ms: float = 0.0  # a target acts so much after the motor was told
+    hard_stops: bool = (
+        False  # hard as metal, and within reach: shoulder and forearm, hulls in the model, do not meet before
+    )
     # The camera.
     camera_mount: Literal["front", "wrist"] = "front"
     camera_translation_m: tuple[float, ...] = (0.0, 0.0, 0.0)  # from where it was designed to be, in its own frame ...

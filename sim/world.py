@@ -1,5 +1,8 @@
 """The simulated robot on its table: physics in steps of 2 ms, tasks set by seed, success read from the physics."""
 
+from __future__ import annotations
+
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +44,7 @@ class World:
         self.model = self._scene.model
         self.data = mujoco.MjData(self.model)
         self.task_name = "reach"
+        self.looks = 0  # another number after each change of objects and colours
         self._time_ns = 0
         self._gain = self.model.actuator_gainprm.copy()
         self._bias = self.model.actuator_biasprm.copy()
@@ -62,6 +66,7 @@ class World:
     def reset_objects(self, task_name: str, seed: int) -> None:
         """The same objects and looks as `reset`, with arm and time left as they are; KeyError on an unknown task."""
         task = TASKS[task_name]
+        self.looks += 1
         rng = _generator(task_name, seed, "table")
         randomise_looks(self._scene, rng)
         for other in TASKS.values():
@@ -69,6 +74,21 @@ class World:
         task.place(self.model, self.data, rng)
         self.task_name = task_name
         mujoco.mj_forward(self.model, self.data)
+
+    def clear_table(self) -> None:
+        """Take the objects of every task away."""
+        for task in TASKS.values():
+            task.hide(self.model, self.data)
+        self.looks += 1
+        mujoco.mj_forward(self.model, self.data)
+
+    def twin(self) -> World:
+        """Return this world to be posed as at another instant (`put_state`): it shares the model, and what is changed in it."""
+        twin = copy.copy(self)
+        twin.data = mujoco.MjData(self.model)
+        twin.hand = GuidingHand()
+        twin.put_state(self.physics_state())
+        return twin
 
     def set_targets(self, targets_rad: Array) -> None:
         """Position targets (6,) of the servos, clipped to their ranges as the servos clip them."""

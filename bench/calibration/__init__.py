@@ -1,1 +1,1 @@
-"""Calibration judged: simulated robots of which the truth is known, and trials that compare what was found with it."""
+"""Calibration programs beside a simulated robot whose truth is known: the workplace, its operator, and what is measured there."""

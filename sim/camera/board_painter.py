@@ -153,9 +153,10 @@ def _plane_depth_mm(pinhole: Pinhole, camera_from_board: Array, window: tuple[sl
     rows, columns = window
     centre_x, centre_y = pinhole.centre_px
     normal, origin_m = camera_from_board[:3, 2], camera_from_board[:3, 3]
-    ray_x: Array = (np.arange(columns.start, columns.stop) - centre_x) / pinhole.focal_px
-    ray_y: Array = (np.arange(rows.start, rows.stop) - centre_y) / pinhole.focal_px
-    along: Array = normal[0] * ray_x[None, :] + normal[1] * ray_y[:, None] + normal[2]
+    across = np.arange(columns.start, columns.stop, dtype=np.float64)
+    down = np.arange(rows.start, rows.stop, dtype=np.float64)
+    ray_x, ray_y = (across - centre_x) / pinhole.focal_px, (down - centre_y) / pinhole.focal_px
+    along = float(normal[0]) * ray_x[None, :] + float(normal[1]) * ray_y[:, None] + float(normal[2])
     with np.errstate(divide="ignore"):
-        depth_mm: Array = 1000.0 * (normal @ origin_m) / along
+        depth_mm = 1000.0 * float(normal @ origin_m) / along
     return np.clip(depth_mm, 0.0, 60000.0).astype(np.float32)

@@ -18,11 +18,15 @@ class LockstepCan:
 
     `clock_ns` tells the instant at which an exchange begins; within it, this port's own clock runs on by the wire time, so
     the driver sees answers and time-outs exactly as late as they would be. Time passes for the motors through this port
-    alone: who moves the clock calls `catch_up`, not the bus, whose frames the driver would miss.
+    alone: who moves the clock calls `catch_up`, not the bus, whose frames the driver would miss. `let_pass` is told before
+    the motors are asked, so that a world can stand at that very instant.
     """
 
-    def __init__(self, bus: CanBus, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, bus: CanBus, clock_ns: Callable[[], int], let_pass: Callable[[int], None] = lambda _t_ns: None
+    ) -> None:
         self._bus = bus
+        self._let_pass = let_pass
         self._clock_ns = clock_ns
         self._t_ns = clock_ns()
         self._incoming: list[Arrival] = []  # in order of arrival
@@ -46,7 +50,9 @@ class LockstepCan:
 
     def catch_up(self) -> None:
         """Let the motors live until now; what they send waits to be received."""
-        self._take(self._bus.advance(self.now_ns()))
+        t_now_ns = self.now_ns()
+        self._let_pass(t_now_ns)
+        self._take(self._bus.advance(t_now_ns))
 
     def send(self, frames: Sequence[CanFrame]) -> None:
         """Put frames on the wire now; the queue holds what nobody acknowledges, and no more than that."""
@@ -74,6 +80,7 @@ class LockstepCan:
             if t_ns >= t_deadline_ns:
                 return None
             self._t_ns = min(t_deadline_ns, t_ns + STEP_NS)
+            self._let_pass(self._t_ns)
             self._take(self._bus.advance(self._t_ns))
 
     def discard(self) -> None:

@@ -9,6 +9,7 @@ between motor and shaft, and the encoder on the shaft: the shaft follows its tar
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +31,14 @@ NO_OVERLOAD = 100  # percent
 class ServoWorld:
     """The six motors of the simulated arm, as the Actuators of sim/motors/motion.py."""
 
-    def __init__(self, world: World) -> None:
-        """Take over the world's pose; the motors are without torque until a servo enables it."""
+    def __init__(self, world: World, effort_over_s: float = 0.0) -> None:
+        """Take over the world's pose; the motors are without torque until a servo enables it.
+
+        The servos tell their effort as a mean over about `effort_over_s`, as real ones do: the model's gain is so stiff that each
+        order of a motion is a blow of full torque for a moment, and whoever asks then would be told of a collision.
+        """
+        self._effort_over_s = effort_over_s
+        self._effort_ratio = np.zeros(N_MOTORS)
         self._force_range_nm: NDArray[np.float64] = world.model.actuator_forcerange[:N_MOTORS].copy()
         self._effort_limit_ratio = np.ones(N_MOTORS)
         self._torque = np.zeros(N_MOTORS, bool)
@@ -46,10 +53,14 @@ class ServoWorld:
 
     def read_from(self, world: World) -> None:
         """Let the servos see the world as it stands now."""
-        self._t_ns = world.time_ns
+        elapsed_s, self._t_ns = (world.time_ns - self._t_ns) * 1e-9, world.time_ns
         self._position_rad = world.joint_positions_rad - self._offset_rad
         self._velocity_rad_s = world.joint_velocities_rad_s
-        self._effort_ratio = world.joint_torques_nm / self._force_range_nm[:, 1]
+        effort_ratio = world.joint_torques_nm / self._force_range_nm[:, 1]
+        if self._effort_over_s:
+            newness = -math.expm1(-elapsed_s / self._effort_over_s)
+            effort_ratio = self._effort_ratio + newness * (effort_ratio - self._effort_ratio)
+        self._effort_ratio = effort_ratio
 
     def write_to(self, world: World) -> None:
         """Hand targets, torque and torque limits of the servos over to the physics."""

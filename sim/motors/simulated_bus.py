@@ -57,9 +57,13 @@ def behind_a_pty(arm: ArmConfig, bus: SerialBus | CanBus) -> tuple[SerialBus, st
     return SlcanAdapter(bus), arm.port.removeprefix(SLCAN)
 
 
-def lockstep_port(bus: SerialBus | CanBus, clock_ns: Callable[[], int]) -> LockstepSerial | LockstepCan:
-    """Return the bus's port on a virtual clock."""
-    return LockstepCan(bus, clock_ns) if isinstance(bus, CanBus) else LockstepSerial(bus, clock_ns)
+def lockstep_port(
+    bus: SerialBus | CanBus, clock_ns: Callable[[], int], let_pass: Callable[[int], None] = lambda _t_ns: None
+) -> LockstepSerial | LockstepCan:
+    """Return the bus's port on a virtual clock; `let_pass` is told of each instant before the motors are asked at it."""
+    if isinstance(bus, CanBus):
+        return LockstepCan(bus, clock_ns, let_pass)
+    return LockstepSerial(bus, clock_ns, let_pass)
 
 
 def _dynamixels(arm: DynamixelConfig, actuators: Actuators) -> DynamixelServoBus:

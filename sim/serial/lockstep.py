@@ -11,11 +11,15 @@ class LockstepSerial:
     """The BytePort of drivers/serial/port.py, joined to an emulated bus without a kernel in between.
 
     `clock_ns` tells the instant at which an exchange begins; within it, this port's own clock runs on by the wire time, so
-    the driver sees answers and time-outs exactly as late as they would be.
+    the driver sees answers and time-outs exactly as late as they would be. `let_pass` is told before the motors are asked,
+    so that a world can stand at that very instant.
     """
 
-    def __init__(self, bus: SerialBus, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, bus: SerialBus, clock_ns: Callable[[], int], let_pass: Callable[[int], None] = lambda _t_ns: None
+    ) -> None:
         self._bus = bus
+        self._let_pass = let_pass
         self._clock_ns = clock_ns
         self._t_ns = clock_ns()
         self._incoming: list[tuple[int, bytes]] = []  # (arrival, bytes), in order
@@ -33,7 +37,9 @@ class LockstepSerial:
 
     def write(self, data: bytes) -> None:
         """Put bytes on the wire now."""
-        for reply in self._bus.handle(data, self.now_ns()):
+        t_now_ns = self.now_ns()
+        self._let_pass(t_now_ns)
+        for reply in self._bus.handle(data, t_now_ns):
             # An adapter keeps the order: what was sent later does not overtake what is late.
             t_queued_ns = self._incoming[-1][0] if self._incoming else 0
             self._incoming.append((max(t_queued_ns, reply.t_done_ns), reply.data))
