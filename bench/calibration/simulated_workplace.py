@@ -17,10 +17,12 @@ from bench.calibration.simulated_time import SimulatedTime
 from calibration.board.board import BoardSpec, board_picture
 from calibration.session.workplace import Workplace
 from drivers.open_devices import open_arm
+from drivers.open_homing import open_homing
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.camera_config import CameraConfig
 from interfaces.robot_config import RobotConfig
 from sim.rigid import inverse
+from sim.serial.lockstep import LockstepSerial
 from sim.truth import Truth
 from sim.world import World
 
@@ -61,6 +63,9 @@ class SimulatedWorkplace:
             clock=self.clock,
             make_arm=lambda arm: open_arm(arm, port.open_port),
             make_camera=make_camera,
+            make_homing=lambda: (
+                open_homing(self.robot.arm, port.open_port) if isinstance(port, LockstepSerial) else None
+            ),
             open_bus=lambda: port,
         )
 
