@@ -70,7 +70,7 @@ def load_calibrated(robot_file: Path, *, now: datetime) -> CalibratedRobot:
     robot = load_robot(robot_file)
     findings = examine(robot_file, robot, now)
     for finding in findings:
-        if finding.state != "good" and _must_be_good(finding):
+        if finding.refused:
             raise CalibrationError(finding.why)
     records: dict[tuple[RecordKind, str], AnyRecord] = {
         (finding.place.kind, finding.place.subject): finding.record
@@ -96,10 +96,6 @@ def load_for_calibration(robot_file: Path, *, now: datetime) -> RobotConfig:
     if joints is None or joints.state != "good" or joints.record is None:
         return robot
     return _apply(robot, {("joints", ""): joints.record})
-
-
-def _must_be_good(finding: Finding) -> bool:
-    return finding.required or (finding.place.kind == "joints" and finding.state != "missing")
 
 
 def _apply(robot: RobotConfig, records: Mapping[tuple[RecordKind, str], AnyRecord]) -> RobotConfig:

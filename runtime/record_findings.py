@@ -47,6 +47,15 @@ class Finding:
     why: str  # with the command that mends it; empty where it is good
     record: AnyRecord | None  # None where it is missing or damaged
 
+    @property
+    def refused(self) -> bool:
+        """Return whether the robot does not move because of it.
+
+        A joints record need not be required for that, only be there: without it the arm would act on other zeros than yesterday.
+        """
+        needed = self.required or (self.place.kind == "joints" and self.state != "missing")
+        return needed and self.state != "good"
+
 
 def records_folder(robot_file: Path, robot: RobotConfig) -> Path | None:
     """Return the folder of a robot's records, None where its file has no table [calibration]."""

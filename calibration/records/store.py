@@ -119,7 +119,7 @@ class RecordStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            for left_over in self.folder.glob(".*.tmp"):
+            for left_over in self.folder.rglob(".*.tmp"):
                 left_over.unlink()
             yield
 
