@@ -16,6 +16,9 @@ NEAREST_M, FARTHEST_M = 0.12, 0.60
 CHOICES = 10  # of so many poses the one least like those before
 TRIES = 60_000
 ABOVE_TABLE_M = 0.01
+MIDDLE_RAD = (0.0, -0.6, 0.3, 0.8, 0.0, 0.3)
+SPREAD_RAD = (0.9, 0.9, 1.1, 1.2, 1.6, 0.0)
+NEAR_A_GOOD_ONE, NEAR = 0.7, 0.4  # most draws are around poses that were found: few of all see the board
 
 
 class SeeingPoses:
@@ -29,7 +32,8 @@ class SeeingPoses:
         self._focal_px = focal_length_px(size_px[1]) * world.truth.focal_ratio
         self._limits_rad: Array = world.model.jnt_range[:6]
         self._arm = {world.model.body(name).id for name in ARM_BODIES}
-        self._given: list[Array] = []
+        self._given: list[Array] = []  # views of the poses given
+        self._good: list[Array] = []  # joints that were found to see the board
 
     def next(self) -> Array:
         """Return joints (6,) that see the board and are unlike those given before; RuntimeError where none are found."""
@@ -38,6 +42,7 @@ class SeeingPoses:
         for _ in range(TRIES):
             joints_rad = self._draw()
             if self._sees(joints_rad):
+                self._good.append(joints_rad)
                 found.append((joints_rad, self._view()))
                 if len(found) == (CHOICES if self._given else 1):
                     break
@@ -49,8 +54,9 @@ class SeeingPoses:
 
     def _draw(self) -> Array:
         low, high = self._limits_rad.T
-        middle = np.array([0.0, -0.6, 0.3, 0.8, 0.0, 0.3])
-        spread = np.array([0.9, 0.9, 1.1, 1.2, 1.6, 0.0])
+        middle, spread = np.array(MIDDLE_RAD), np.array(SPREAD_RAD)
+        if self._good and self._rng.uniform() < NEAR_A_GOOD_ONE:
+            middle, spread = self._good[self._rng.integers(len(self._good))], NEAR * spread
         return np.clip(middle + self._rng.uniform(-1, 1, 6) * spread, low + 0.05, high - 0.05)
 
     def _sees(self, joints_rad: Array) -> bool:

@@ -21,7 +21,7 @@ from sim.world import World
 
 MODEL, SERIAL = "simulated D435", "SIM-0001"
 KEPT_EXPOSURES = 16
-STILL = 1e-7  # rad and m: what moved less looks the same
+STILL = 2e-6  # rad and m: what moved less is a few thousandths of a pixel away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from sim.camera.renderer import DepthMm, Rgb
 from sim.rigid import Array
 from sim.truth import BoardPlace
 
-SUPERSAMPLING = 4
+SUPERSAMPLING = 3
 HIDDEN_BY_MM = 2.5  # what is so much nearer hides the board; what lies in its plane does not
 NEAREST_M = 0.03
 PAPER, INK = 232.0, 22.0
+COVERED = 255.0
 BACK = 120.0  # grey of a board seen from behind
 AMBIENT = 0.55
 
@@ -86,15 +87,16 @@ class BoardPainter:
             paper[..., 0] = BACK
         towards = camera_from_board[:3, 3] / np.linalg.norm(camera_from_board[:3, 3])
         paper[..., 0] *= AMBIENT + (1.0 - AMBIENT) * abs(float(camera_from_board[:3, 2] @ towards))
+        # In bytes, which is many times as fast as in floating point; half a grey level does not move a corner.
         warped = cv2.warpPerspective(
-            paper,
+            np.rint(paper).astype(np.uint8),
             fine_from_board @ board_from_paper,
             (n_columns * SUPERSAMPLING, n_rows * SUPERSAMPLING),
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
         )
         small = np.asarray(cv2.resize(warped, (n_columns, n_rows), interpolation=cv2.INTER_AREA), np.float32)
-        return small[..., 0].copy(), small[..., 1].copy()
+        return small[..., 0].copy(), small[..., 1] / np.float32(COVERED)
 
     def _paper(self, place: BoardPlace, fine_from_board: Array) -> tuple[NDArray[np.float32], Array]:
         """Return picture and margin as grey and cover, (row, column, 2), no finer than it is seen, and board_from_paper (3, 3)."""
@@ -105,7 +107,7 @@ class BoardPainter:
             width, height = max(16, round(width * density)), max(16, round(height * density))
             ink = cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA)
         margins = round(place.margin_m / place.height_m * height), round(place.margin_m / place.width_m * width)
-        paper = np.full((height + 2 * margins[0], width + 2 * margins[1], 2), (PAPER, 1.0), np.float32)
+        paper = np.full((height + 2 * margins[0], width + 2 * margins[1], 2), (PAPER, COVERED), np.float32)
         paper[margins[0] : margins[0] + height, margins[1] : margins[1] + width, 0] = ink
         x_m, y_m = place.width_m / width, place.height_m / height
         board_from_paper = np.array([
