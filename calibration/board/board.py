@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.board.corner_fit import fit_corners
 from interfaces.messages import Rgb
 
 DICTIONARY = cv2.aruco.DICT_5X5_100
@@ -62,15 +63,40 @@ class BoardFinder:
     def __init__(self, spec: BoardSpec) -> None:
         self.spec = spec
         self._board = charuco(spec)
-        self._detector = cv2.aruco.CharucoDetector(self._board)
+        parameters = cv2.aruco.CharucoParameters()
+        # One marker beside a corner is enough to look there: whether it is one, the fit tells. Two would lose the board's outer
+        # corners wherever a finger, or the edge of the picture, hides a marker.
+        parameters.minMarkers = 1
+        self._detector = cv2.aruco.CharucoDetector(self._board, parameters)
         self._points_m = np.asarray(self._board.getChessboardCorners(), np.float64)
 
     def find(self, rgb: Rgb) -> BoardCorners | None:
-        """Return the corners seen in a picture, to a fraction of a pixel; None for fewer than six."""
-        found: Any = self._detector.detectBoard(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+        """Return the corners seen in a picture, to about a hundredth of a pixel; None for fewer than six, or all on one line."""
+        grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+        found: Any = self._detector.detectBoard(grey)
         corners, ids = found[:2]  # None where there are none, whatever OpenCV's types say
         if ids is None or len(ids) < FEWEST_CORNERS:
             return None
-        flat = np.asarray(ids, np.int32).ravel()
-        pixels = np.asarray(corners, np.float64).reshape(-1, 2)
-        return BoardCorners(ids=flat, pixels=pixels, points_m=self._points_m[flat])
+        flat, guesses = np.asarray(ids, np.int32).ravel(), np.asarray(corners, np.float64).reshape(-1, 2)
+        axes_px = self._axes_px(flat, guesses)
+        if axes_px is None:
+            return None
+        margin_squares = (1.0 - self.spec.marker_m / self.spec.square_m) / 2
+        fitted = fit_corners(grey, guesses, axes_px, margin_squares)
+        kept = flat[fitted.good]
+        if len(kept) < FEWEST_CORNERS or self._board.checkCharucoCornersCollinear(kept):
+            return None
+        return BoardCorners(ids=kept, pixels=fitted.pixels[fitted.good], points_m=self._points_m[kept])
+
+    def _axes_px(self, ids: NDArray[np.int32], pixels: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return where the next corners along the board's x and y are, from each (corner, 2, 2); None where they span no plane."""
+        flat_m = self._points_m[ids, :2]
+        if self._board.checkCharucoCornersCollinear(ids):
+            return None
+        plane: Any = cv2.findHomography(flat_m, pixels, cv2.RANSAC, 0.1 * float(np.ptp(pixels, axis=0).max()))[0]
+        if plane is None:
+            return None
+        steps_m = np.array([[0.0, 0.0], [self.spec.square_m, 0.0], [0.0, self.spec.square_m]])
+        around_m = (flat_m[:, None] + steps_m).reshape(-1, 1, 2)
+        around_px = np.asarray(cv2.perspectiveTransform(around_m, np.asarray(plane)), np.float64).reshape(-1, 3, 2)
+        return around_px[:, 1:] - around_px[:, :1]
