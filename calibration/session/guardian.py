@@ -12,6 +12,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,7 @@ from interfaces.robot_config import RobotConfig, load_robot
 
 _READY, _DONE = "ready", "done"
 _START_S = 20.0
+_TRIES, _PAUSE_S = 40, 0.5
 
 
 class Guardian:
@@ -122,12 +124,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(_READY, flush=True)  # noqa: T201
     if sys.stdin.readline().strip() == _DONE:
         return 0
-    try:
-        sys.stderr.write(f"\nforerun calibrate died: {before.bring_back()}\n")
-    except ForerunError as error:
-        sys.stderr.write(f"\nforerun calibrate died, and the motors could not be put back: {error}\n")
-        return 1
-    return 0
+    why = ""
+    for _ in range(_TRIES):
+        try:
+            sys.stderr.write(f"\nforerun calibrate died: {before.bring_back()}\n")
+        except ForerunError as error:  # the port may not be free yet, or a cable may be put back
+            why = str(error)
+            time.sleep(_PAUSE_S)
+        else:
+            return 0
+    sys.stderr.write(f"\nforerun calibrate died, and the motors could not be put back: {why}\n")
+    return 1
 
 
 if __name__ == "__main__":
