@@ -124,17 +124,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(_READY, flush=True)  # noqa: T201
     if sys.stdin.readline().strip() == _DONE:
         return 0
-    why = ""
+    what = _brought_back(before)
     for _ in range(_TRIES):
-        try:
-            sys.stderr.write(f"\nforerun calibrate died: {before.bring_back()}\n")
-        except ForerunError as error:  # the port may not be free yet, or a cable may be put back
-            why = str(error)
-            time.sleep(_PAUSE_S)
-        else:
-            return 0
-    sys.stderr.write(f"\nforerun calibrate died, and the motors could not be put back: {why}\n")
-    return 1
+        if what is not None:
+            break
+        time.sleep(_PAUSE_S)  # the port may not be free yet, or a cable may be put back
+        what = _brought_back(before)
+    sys.stderr.write(f"\nforerun calibrate died: {what or 'the motors could NOT be put back, support the arm'}\n")
+    return 0 if what else 1
+
+
+def _brought_back(before: MotorsBefore) -> str | None:
+    try:
+        return before.bring_back()
+    except ForerunError as error:
+        sys.stderr.write(f"{error}\n")
+        return None
 
 
 if __name__ == "__main__":
