@@ -20,8 +20,8 @@ PROGRAMS = {
     "view": ("calibration.view.program", "what the camera sees now, to know later whether it was moved"),
     "capture": ("calibration.capture.program", "frames and states all over the workspace, for quantisation"),
     "status": ("calibration.records.status", "all records of the robot, and what is missing"),
-    "export": ("calibration.records.transport", "a robot's records into one file"),
-    "import": ("calibration.records.transport", "and out of one"),
+    "export": ("calibration.records.export_program", "a robot's records into one file"),
+    "import": ("calibration.records.import_program", "and out of one"),
     "lerobot": ("calibration.records.lerobot", "read or write LeRobot's calibration file of the same arm"),
 }
 TOOLS = {  # need no robot

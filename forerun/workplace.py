@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, timezone
 
 from calibration.session.clock import MonotonicClock
 from calibration.session.terminal_operator import TerminalOperator
@@ -11,12 +12,12 @@ from calibration.session.yes_operator import YesOperator
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
 from forerun.policy import make_camera
-from interfaces.robot_config import load_robot
+from runtime.calibrated_robot import load_for_calibration
 
 
 def workplace_for(arguments: argparse.Namespace) -> Workplace:
     """Return the workplace for the options of forerun/calibrate.py; raises ConfigError for an impossible robot file."""
-    robot = load_robot(arguments.robot)
+    robot = load_for_calibration(arguments.robot, now=datetime.now(timezone.utc))
     folder = robot.calibration.folder if robot.calibration else "calibration"
     records = arguments.robot.resolve().parent / folder
     clock = MonotonicClock()

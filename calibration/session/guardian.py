@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 
@@ -25,7 +26,8 @@ from drivers.homing import ServoHoming, Ticks
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
 from interfaces.errors import ForerunError, RefusedError
-from interfaces.robot_config import RobotConfig, load_robot
+from interfaces.robot_config import RobotConfig
+from runtime.calibrated_robot import load_for_calibration
 
 _READY, _DONE = "ready", "done"
 _START_S = 20.0
@@ -117,7 +119,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of the pipe is what counts
     try:
-        before = MotorsBefore(load_robot(Path(robot_file)))
+        before = MotorsBefore(load_for_calibration(Path(robot_file), now=datetime.now(timezone.utc)))
     except ForerunError as error:
         print(error, flush=True)  # noqa: T201 - the program reads it
         return 1
