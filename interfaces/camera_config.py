@@ -32,6 +32,7 @@ class CameraConfig:
     filters: tuple[DepthFilter, ...] = ()  # on depth; applied in the order of DEPTH_FILTERS, however they are listed
     depth_min_m: float | None = None  # for the filter "threshold": nearer, or farther, is unknown
     depth_max_m: float | None = None
+    stamp_offset_ms: float = 0.0  # the driver's stamps are so much later than the truth: taken off (calibrate latency)
 
     @property
     def depth_size_px(self) -> tuple[int, int]:
@@ -43,6 +44,7 @@ class CameraConfig:
         for key in ("width_px", "height_px", "rate_hz"):
             require(getattr(self, key) > 0, key, getattr(self, key), "more than 0")
         require(self.latency_ms >= 0, "latency_ms", self.latency_ms, "0 or more")
+        require(abs(self.stamp_offset_ms) < 1000, "stamp_offset_ms", self.stamp_offset_ms, "less than 1000 either way")
         require(self.stale_ms > 0, "stale_ms", self.stale_ms, "more than 0")
         require(self.frozen_ms >= 0, "frozen_ms", self.frozen_ms, "0 or more")
         require(self.driver != "uvc" or bool(self.serial), "serial", self.serial, 'a device file: "/dev/v4l/by-id/..."')

@@ -1,8 +1,7 @@
 """A robot file, and what was measured of that robot: refused where a record is not as it must be, else put into its values.
 
     joints      arm.joints: home_ticks (zero_rad, home_turns, home_counts)
-    latency     policy.actuation_latency_ms, from the newest such record; and latency_ms of a UVC camera: its stamp is the
-                arrival less that. Other cameras' stamps are their own clock's, and nothing here can mend them.
+    latency     policy.actuation_latency_ms, from the newest such record; and the camera's stamp_offset_ms
     the others  are handed on: the view to the check before the policy acts, the rest to whoever asks
 
 A record that the robot file requires must be good. So must a joints record as soon as there is one: without it the arm would
@@ -30,7 +29,6 @@ from runtime.record_findings import Finding, examine, made_at, records_folder
 
 ARM_KINDS: tuple[RecordKind, ...] = ("joints", "latency", "servo")  # the command process speaks of these
 CAMERA_KINDS: tuple[RecordKind, ...] = ("camera", "hand_eye", "view")  # and the policy process of these
-STAMPS_WRONG_MS = 5.0  # what a camera's own clock may be off before it is worth a line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def load_calibrated(robot_file: Path, *, now: datetime) -> CalibratedRobot:
         robot_file=robot_file,
         folder=records_folder(robot_file, robot),
         records=records,
-        warnings=(*_left_out(findings), *_older_than_joints(findings), *_wrong_stamps(robot, records)),
+        warnings=(*_left_out(findings), *_older_than_joints(findings)),
     )
 
 
@@ -112,9 +110,7 @@ def _apply(robot: RobotConfig, records: Mapping[tuple[RecordKind, str], AnyRecor
 
 
 def _in_time(camera: CameraConfig, measured: LatencyRecord | None) -> CameraConfig:
-    if measured is None or camera.driver != "uvc":
-        return camera
-    return replace(camera, latency_ms=max(0.0, camera.latency_ms + measured.motion_to_frame_ms))
+    return camera if measured is None else replace(camera, stamp_offset_ms=measured.motion_to_frame_ms)
 
 
 def _left_out(findings: Sequence[Finding]) -> list[RecordWarning]:
@@ -136,15 +132,3 @@ def _older_than_joints(findings: Sequence[Finding]) -> list[RecordWarning]:
         for finding in findings
         if finding.state == "good" and isinstance(finding.record, HandEyeRecord) and made_at(finding.record) < t_joints
     ]
-
-
-def _wrong_stamps(robot: RobotConfig, records: Mapping[tuple[RecordKind, str], AnyRecord]) -> list[RecordWarning]:
-    warnings: list[RecordWarning] = []
-    for camera in robot.cameras:
-        measured = records.get(("latency", camera.name))
-        if not isinstance(measured, LatencyRecord) or camera.driver == "uvc":
-            continue
-        if abs(measured.motion_to_frame_ms) > STAMPS_WRONG_MS:
-            text = f"camera {camera.name} stamps its frames {measured.motion_to_frame_ms:g} ms late, and that is not allowed for"
-            warnings.append(RecordWarning(kind="latency", text=text))
-    return warnings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import replace
 
 from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
@@ -36,6 +37,7 @@ class CameraLoop:
         self._view = board.view(camera.name)
         self._source = f"camera {camera.name}"
         self._config = config
+        self._stamp_offset_ns = round(config.stamp_offset_ms * 1e6)
         self._picture = FrozenCamera(config.frozen_ms)
         self._board = board
         self._feed = feed
@@ -60,6 +62,7 @@ class CameraLoop:
             frame = self._camera.read(_READ_S)
             t_now_ns = time.monotonic_ns()
             if frame is not None:
+                frame = truly_stamped(frame, self._stamp_offset_ns)
                 t_heard_ns = t_now_ns
                 self._view.health = self._camera.health()
                 if self._take(frame, t_now_ns):
@@ -80,3 +83,10 @@ class CameraLoop:
         self._view.latency.add(t_now_ns, t_now_ns - frame.t_capture_ns)
         self._board.over(self._source)
         return True
+
+
+def truly_stamped(frame: Frame, offset_ns: int) -> Frame:
+    """Return a frame with what its camera stamps too late taken off; no frame was taken after it arrived."""
+    if offset_ns == 0:
+        return frame
+    return replace(frame, t_capture_ns=min(frame.t_capture_ns - offset_ns, frame.t_arrival_ns))

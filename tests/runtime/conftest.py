@@ -114,12 +114,18 @@ def start_policy(
 ) -> Iterator[Callable[..., PolicyProcess]]:
     """Starts policy processes as threads of this one, with the camera above.
 
-    Each foresight may take longer, the bundle may be another, and keys of the robot file's policy may have other values.
+    Each foresight may take longer, the bundle may be another, stamps late, and keys of the robot file's policy may have other values.
     """
     started: list[PolicyProcess] = []
 
-    def start(foresight_delay_s: float = 0.0, bundle: LoadedBundle = tiny_bundle, **policy: float) -> PolicyProcess:
-        changed = replace(robot, policy=replace(robot.policy, **policy))
+    def start(
+        foresight_delay_s: float = 0.0,
+        bundle: LoadedBundle = tiny_bundle,
+        stamp_offset_ms: float = 0.0,
+        **policy: float,
+    ) -> PolicyProcess:
+        cameras = tuple(replace(camera, stamp_offset_ms=stamp_offset_ms) for camera in robot.cameras)
+        changed = replace(robot, cameras=cameras, policy=replace(robot.policy, **policy))
         stage = SlowForesight(ForesightStage(bundle), foresight_delay_s)
         process = PolicyProcess(changed, bundle, [camera], foresight_stage=stage)
         started.append(process)

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from bench.policy_rig import CommandPeer, PlainCamera, wait_until
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import DeviceLostError
+from interfaces.messages import Frame
 from interfaces.robot_config import RobotConfig
 from runtime.policy import camera_loop
 from runtime.policy.bundle import LoadedBundle
@@ -110,3 +112,18 @@ def test_a_policy_ends_while_its_camera_is_still_being_opened(robot: RobotConfig
     process.close()
     assert camera.interrupted.is_set()
     assert "camera front" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_a_camera_stamps_too_late_is_taken_off_and_no_frame_is_from_after_its_arrival() -> None:
+    rgb = np.zeros((2, 2, 3), np.uint8)
+    frame = Frame(camera="front", number=1, t_capture_ns=900, t_arrival_ns=1000, rgb=rgb, depth_mm=None)
+    assert camera_loop.truly_stamped(frame, 0) is frame
+    assert camera_loop.truly_stamped(frame, 300).t_capture_ns == 600
+    assert camera_loop.truly_stamped(frame, -300).t_capture_ns == 1000
+
+
+def test_frames_reach_the_policy_with_their_stamps_put_right(peer: CommandPeer, start_policy: StartPolicy) -> None:
+    process = start_policy(stamp_offset_ms=150.0)
+    process.follow("push")
+    peer.wait_for_chunks(5)
+    assert min(chunk.foresight_age_ns for chunk in peer.chunks) >= 150e6
