@@ -91,14 +91,15 @@ def _examine(place: RecordPlace, robot: RobotConfig, now: datetime) -> Finding:
     state: RecordState = "damaged" if place.path.exists() else "missing"
     try:
         record = read_record(place)
-        state, what = _judge(record, robot, now)
+        state, what = judge(record, robot, now)
         why = str(place.refusal(what)) if what else ""
     except CalibrationError as error:
         why = str(error)
     return Finding(place=place, required=required, state=state, why=why, record=record)
 
 
-def _judge(record: AnyRecord, robot: RobotConfig, now: datetime) -> tuple[RecordState, str]:
+def judge(record: AnyRecord, robot: RobotConfig, now: datetime) -> tuple[RecordState, str]:
+    """Return the state of a record that is whole, about a camera of this robot or about none, and what is wrong with it."""
     foreign = _why_foreign(record, robot)
     if foreign:
         return "foreign", foreign

@@ -84,8 +84,8 @@ class RecordStore:
         if place.path.exists():
             self._keep(place)
         for name, content in contents.items():
-            _write(self.folder / name, content)
-        _write(place.path, data)
+            write_whole(self.folder / name, content)
+        write_whole(place.path, data)
         self._tidy(place, contents)
 
     def _keep(self, place: RecordPlace) -> None:
@@ -96,8 +96,8 @@ class RecordStore:
         if any(path.read_bytes() == old for path in self.history(place.kind, place.subject)):
             return
         for path in self.folder.glob(f"{place.stem}@*"):
-            _write(folder / path.name, path.read_bytes())
-        _write(_unused(folder / f"{place.stem}@{_stamp(place)}.toml"), old)
+            write_whole(folder / path.name, path.read_bytes())
+        write_whole(_unused(folder / f"{place.stem}@{_stamp(place)}.toml"), old)
 
     def _tidy(self, place: RecordPlace, contents: Mapping[str, bytes]) -> None:
         """Remove the files that only a record before needed: the history has them."""
@@ -158,7 +158,7 @@ def _unused(path: Path) -> Path:
     return free
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Put a file at `path` in one step: it is there with all its bytes on the disk, or as before."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
