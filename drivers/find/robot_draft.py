@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,8 @@ from interfaces.toml_loader import parse_toml
 REACH_RAD = 0.5  # either way of where it stood
 RATES_HZ = (100.0, 50.0, 25.0, 10.0)
 SO101_JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
-KEPT_FROM = "[policy]"  # from here on the example robot file is taken over
+KEPT_FROM = "[policy]"  # from here on the example robot file is taken over ...
+CHAIN = "\n[chain]"  # ... up to here, where the arm is another
 MODE_WANTED_PX = (640, 480)
 
 Value = str | int | float | bool
@@ -40,6 +42,7 @@ class _Arm:
 
     lines: Sequence[Line]
     joints: Sequence[Sequence[Line]]
+    is_so101: bool = False
 
 
 def draft_robot(findings: Findings, path: Path, example: str) -> str:
@@ -98,8 +101,20 @@ def _text(name: str, arm: _Arm, rate_hz: float, findings: Findings, example: str
         parts += ["", "[[arm.joints]]", *map(_line, joint)]
     for camera in _cameras(findings):
         parts += ["", "[[cameras]]", *map(_line, camera)]
-    rest = example[example.index(KEPT_FROM) :]
+    rest = _kept(example, chain=arm.is_so101)
     return "\n".join(parts) + "\n\n# FILL IN: which policy, and what it needs. As in the example robot.\n" + rest
+
+
+def _kept(example: str, *, chain: bool) -> str:
+    """Return what is taken over from the example robot: its links only for an arm of the same shape."""
+    rest = example[example.index(KEPT_FROM) :]
+    if not chain:
+        before = rest[: rest.index(CHAIN)]
+        rest = before[: before.rindex("\n\n") + 1]  # without the lines that explain the chain
+    # A draft's zeros are guesses, and its limits keep to them: it moves a little, and says what comes next.
+    return re.sub(
+        r"^require = .*$", 'require = []  # FILL IN: ["joints"], after forerun calibrate joints', rest, flags=re.MULTILINE
+    )
 
 
 def _line(line: Line) -> str:
@@ -146,7 +161,8 @@ def _serial_arm(port: PortFindings) -> _Arm:
         lines.append(("motor_timeout_ms", 500.0, "a servo that hears nothing for so long stops by itself"))
     so101 = [servo.servo_id for servo in servos] == list(range(1, 7)) and family == "feetech"
     names = SO101_JOINTS if so101 else tuple(f"joint_{servo.servo_id}" for servo in servos)
-    return _Arm(lines, [_servo_joint(name, servo, guessed=so101) for name, servo in zip(names, servos, strict=True)])
+    joints = [_servo_joint(name, servo, guessed=so101) for name, servo in zip(names, servos, strict=True)]
+    return _Arm(lines, joints, so101)
 
 
 def _servo_joint(name: str, servo: FoundServo, *, guessed: bool) -> list[Line]:
