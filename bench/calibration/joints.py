@@ -3,9 +3,10 @@
     python -m bench.calibration.joints --trials 50
     python -m bench.calibration.joints --trials 3 --physics      # the arm of MuJoCo, in a hand that carries it
 
-Every trial draws how each motor is mounted (any angle: every other one has its encoder's seam inside the travel), which way it
-turns, what homing offset it keeps from before, where the arm hangs. Printed is the record's home less the true one, in ticks of
-the servo: 4096 a turn.
+Every trial draws how each motor is mounted, which way it turns, what homing offset it keeps from before, and where the arm
+hangs. Feetech servos are mounted at any angle: every other one has its encoder's seam inside the travel. Dynamixel servos,
+whose seam no offset moves, are mounted as they must be, but for one in every fourth arm. Printed is the record's home less the
+true one, in ticks of the servo: 4096 a turn.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from calibration.joints import program
 from calibration.records.store import RecordStore
 from calibration.session.workplace import Workplace
 from drivers.homing import ServoHoming
+from interfaces.arm_config import JointConfig
 from interfaces.calibration.joints import JointsRecord
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.errors import RefusedError
@@ -68,9 +70,10 @@ def robot_for(family: str, folder: Path) -> RobotConfig:
 def handled_trial(family: str, reference: str, seed: int, *, ideal: bool = False) -> Trial:
     """Return one trial without physics; `ideal` is without noise, trembling and give."""
     rng = np.random.default_rng((seed, 7))
-    mounting = _mounting(rng, ideal=ideal)
     with tempfile.TemporaryDirectory() as name:
-        robot = built(robot_for(family, Path(name)), mounting)
+        robot = robot_for(family, Path(name))
+        mounting = _mounting(robot, rng, ideal=ideal)
+        robot = built(robot, mounting)
         place = ArmInHand(robot, mounting, Path(name), seed)
         _keep_old_offsets(place.workplace.make_homing(), rng)
         home = true_homes(mounting, TICKS)
@@ -93,15 +96,29 @@ def physics_trial(family: str, reference: str, seed: int) -> Trial:
     return _trial(record, home, crossing=False)
 
 
-def _mounting(rng: np.random.Generator, *, ideal: bool) -> Mounting:
-    n_joints = 6
+def _mounting(robot: RobotConfig, rng: np.random.Generator, *, ideal: bool) -> Mounting:
+    n_joints = len(robot.arm.joints)
+    direction = rng.choice([-1.0, 1.0], n_joints)
+    anyhow_rad = rng.uniform(-math.pi, math.pi, n_joints)
+    if robot.arm.driver == "dynamixel":
+        middles_rad: Array = np.array([_middle_and_width(joint)[0] for joint in robot.arm.joints])
+        widths_rad: Array = np.array([_middle_and_width(joint)[1] for joint in robot.arm.joints])
+        room_rad = math.pi - widths_rad / 2 - 2 * SEAM_ROOM_TICKS * RAD_PER_TICK
+        well_rad = rng.uniform(-room_rad, room_rad) - direction * middles_rad
+        spoilt = rng.random() < 0.25
+        anyhow_rad = np.where(spoilt & (np.arange(n_joints) == rng.integers(n_joints)), anyhow_rad, well_rad)
     return Mounting(
-        motor_at_zero_rad=rng.uniform(-math.pi, math.pi, n_joints),
-        direction=rng.choice([-1.0, 1.0], n_joints),
+        motor_at_zero_rad=anyhow_rad,
+        direction=direction,
         encoder_noise_rad=0.0 if ideal else ENCODER_NOISE_TICKS * RAD_PER_TICK,
         tremble_rad=0.0 if ideal else TREMBLE_RAD,
         give_rad=0.0 if ideal else GIVE_RAD,
     )
+
+
+def _middle_and_width(joint: JointConfig) -> tuple[float, float]:
+    low, high = joint.stops_rad or (joint.position_min_rad, joint.position_max_rad)
+    return (low + high) / 2, high - low
 
 
 def _keep_old_offsets(servos: ServoHoming | None, rng: np.random.Generator) -> None:

@@ -2,13 +2,15 @@
 
 What is done goes by the step's name; each is a script of moves, one a tenth of a second:
 
-    support-arm   takes the arm where it is, and carries it
+    support-arm   takes the arm where it is, and carries it; let-go the same
     sweep         leads each joint to both stops, one after the other, with the other joints out of the way
     hold-pose     leads the arm to `reference_pose_rad`, and holds it there
     pose-arm      leads the arm to another pose from which the camera sees the board, and holds it there
+    many-poses    goes on so from pose to pose
     place-board   puts the board where the truth has one; without one, on the table, or in the hand before a camera in front
     show-board    waves the board before the camera
     clear-table   takes the tasks' objects away
+    direction-... turns the joint of that name to its positive side, well past its middle
     arm-moves     lets go of the arm
 
 Any other is waited for, and nothing is done; `scripts[STEP] = ...` teaches another.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +30,17 @@ from bench.calibration.board_places import between, board_in_hand, board_on_tabl
 from bench.calibration.seeing_poses import SeeingPoses
 from bench.calibration.simulated_time import SimulatedTime
 from calibration.board.board import BoardSpec
+from sim.robot_model import JOINT_NAMES
 from sim.world import World
 
 TICK_NS = 100_000_000
 PATIENCE_TICKS = 50  # so long it looks on with nothing left to do, before it says that it is done
+HOLD_TICKS = 8  # beyond that, where it is to be photographed
 SETTLE_TICKS = 6  # a hand that is there holds still for so long
 MOVE_TICKS, SHOW_TICKS = 6, 8  # of the board: on its way, and held
 BEYOND_RAD = 0.3  # a hand pushes on where it feels a stop
 AT_STOP_TICKS = 6
+POSITIVE_RATIO = 0.8  # of a joint's travel
 
 # Out of the way of the table and of the arm itself; per joint where another stance is needed for its whole travel.
 STANCE_RAD = (0.0, -1.3, 0.9, 0.0, 0.0, 0.3)
@@ -66,10 +72,13 @@ class SimulatedOperator:
             "sweep": self._sweep,
             "hold-pose": self._hold_pose,
             "pose-arm": self._pose_arm,
+            "many-poses": self._many_poses,
+            "let-go": self._support,
             "place-board": self._place_board,
             "show-board": self._show_board,
             "clear-table": self._clear_table,
             "arm-moves": self._let_go,
+            **{f"direction-{name}": partial(self._turn, i) for i, name in enumerate(JOINT_NAMES)},
         }
 
     @property
@@ -163,6 +172,13 @@ class SimulatedOperator:
             yield from self._lead(stance_rad)
         yield from self._lead(np.array(STANCE_RAD))
 
+    def _turn(self, i_joint: int) -> Iterator[None]:
+        low_rad, high_rad = self._world.model.jnt_range[i_joint]
+        turned_rad = np.array(STANCES_RAD.get(i_joint, STANCE_RAD))
+        yield from self._lead(turned_rad)
+        turned_rad[i_joint] = low_rad + POSITIVE_RATIO * (high_rad - low_rad)
+        yield from self._lead(turned_rad)
+
     def _hold_pose(self) -> Iterator[None]:
         yield from self._lead(self.reference_pose_rad)
 
@@ -170,6 +186,11 @@ class SimulatedOperator:
         if self._poses is None:
             self._poses = SeeingPoses(self._world, self._size_px, self._rng)
         yield from self._lead(self._poses.next())
+
+    def _many_poses(self) -> Iterator[None]:
+        while True:
+            yield from self._pose_arm()
+            yield from (None for _ in range(HOLD_TICKS))
 
     def _place_board(self) -> Iterator[None]:
         truth = self._world.truth

@@ -72,4 +72,6 @@ def _visits(counts: NDArray[np.float64], rad_per_count: float) -> list[NDArray[n
 def _plateau(visit: NDArray[np.float64], rad_per_count: float) -> tuple[float, int]:
     at_end = visit[visit >= visit.max() - END_RAD / rad_per_count]
     plateau = at_end[np.abs(at_end - np.median(at_end)) <= PLATEAU_RAD / rad_per_count]
+    if len(plateau) == 0:  # two readings in passing, none of them at the middle between both
+        return float(visit.max()), 0
     return float(plateau.mean()), len(plateau)
