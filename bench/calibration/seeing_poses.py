@@ -11,6 +11,7 @@ from sim.world import World
 
 ARM_BODIES = ("base", "shoulder", "upper_arm", "lower_arm", "wrist", "gripper", "moving_jaw_so101_v1")
 MARGIN_RATIO = 0.03
+SEEN_MIN = 0.7  # of the board
 FACING_MIN = 0.5  # cosine between the board's normal and the look at it
 NEAREST_M, FARTHEST_M = 0.12, 0.60
 CHOICES = 10  # of so many poses the one least like those before
@@ -72,14 +73,16 @@ class SeeingPoses:
         if in_hand and (corners @ base_from_board.T)[:, 2].min() < ABOVE_TABLE_M:
             return False
         camera_from_board = inverse(twin.base_from_camera()) @ base_from_board
-        seen = (corners @ camera_from_board.T)[:, :3]
+        across, down = np.meshgrid(np.linspace(0.1, 0.9, 7) * width_m, np.linspace(0.1, 0.9, 5) * height_m)
+        points = np.stack([across.ravel(), down.ravel(), np.zeros(across.size), np.ones(across.size)], axis=1)
+        seen = (points @ camera_from_board.T)[:, :3]
         if seen[:, 2].min() < NEAREST_M or seen[:, 2].max() > FARTHEST_M:
             return False
         pixels = np.abs(seen[:, :2] / seen[:, 2:] * self._focal_px)
         middle = seen.mean(axis=0)
         facing = camera_from_board[:3, 2] @ middle / np.linalg.norm(middle)
-        inside = (pixels < self._half_px * (1 - MARGIN_RATIO)).all()
-        return bool(inside and facing > FACING_MIN and not self._touches())
+        inside = (pixels < self._half_px * (1 - MARGIN_RATIO)).all(axis=1).mean()
+        return bool(inside >= SEEN_MIN and facing > FACING_MIN and not self._touches())
 
     def _touches(self) -> bool:
         twin = self._twin

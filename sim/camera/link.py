@@ -1,7 +1,7 @@
 """The simulated camera's cable: frames over a local stream socket, from the world's process to the policy's.
 
 The world never waits for its reader: a frame that finds the one before it still unsent replaces it. Each end may die and
-come back; the reader connects again by itself.
+come back; the reader connects again by itself. It begins by saying which size of pictures it wants.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from interfaces.messages import DepthMm, Rgb
 
 _HEADER = struct.Struct("<4sHHqq?")  # magic, width, height, number, t_capture_ns, frozen
 _MAGIC = b"frc1"
+_ASK = struct.Struct("<4sHH")  # magic, width, height; 0 where any size will do
 CAMERA_SOCKET = "camera.sock"  # in the run folder
 _RETRY_S = 0.05
 _POLL_S = 0.1  # how soon a thread that waits sees that it shall end
@@ -52,6 +53,7 @@ class CameraLinkServer:
         self._connected = False
         self._closing = False
         self._dropped = 0
+        self._asked_px: tuple[int, int] | None = None
         self._thread = threading.Thread(target=self._serve, name="camera-link", daemon=True)
         self._thread.start()
 
@@ -59,6 +61,11 @@ class CameraLinkServer:
     def dropped(self) -> int:
         """Return how many frames a slow reader did not get; frames that nobody was connected for do not count."""
         return self._dropped
+
+    @property
+    def asked_px(self) -> tuple[int, int] | None:
+        """Return the size of pictures that the last reader asked for, width and height; None where any will do."""
+        return self._asked_px
 
     def send(self, rgb: Rgb, depth_mm: DepthMm, t_capture_ns: int, number: int, *, frozen: bool = False) -> None:
         """Hand over one frame, (height, width, 3) and (height, width), without waiting; the arrays are copied."""
@@ -89,6 +96,7 @@ class CameraLinkServer:
                 continue
             with reader:
                 reader.settimeout(_POLL_S)
+                self._asked_px = _asked(reader)
                 self._connected = True
                 self._feed(reader)
             with self._changed:
@@ -123,9 +131,10 @@ class CameraLinkServer:
 class CameraLinkReader:
     """The policy's end: an endless iterator over the frames of the world at a path, whichever world that is."""
 
-    def __init__(self, path: Path) -> None:
-        """Connect when first asked for a frame; the world need not be there yet."""
+    def __init__(self, path: Path, size_px: tuple[int, int] | None = None) -> None:
+        """Connect when first asked for a frame, and ask for that size; the world need not be there yet."""
         self._path = path
+        self._ask = _ASK.pack(_MAGIC, *(size_px or (0, 0)))
         self._closing = threading.Event()
         self.received = 0
 
@@ -136,6 +145,7 @@ class CameraLinkReader:
                 link.settimeout(_POLL_S)
                 try:
                     link.connect(str(self._path))
+                    link.sendall(self._ask)
                 except OSError:
                     self._closing.wait(_RETRY_S)
                     continue
@@ -174,3 +184,15 @@ class CameraLinkReader:
                 return False
             left = left[count:]
         return True
+
+
+def _asked(reader: socket.socket) -> tuple[int, int] | None:
+    """Return the size that a new reader wants; None where it does not say."""
+    try:
+        ask = reader.recv(_ASK.size)
+    except OSError:
+        return None
+    if len(ask) < _ASK.size:
+        return None
+    magic, width_px, height_px = _ASK.unpack(ask)
+    return (width_px, height_px) if magic == _MAGIC and width_px and height_px else None

@@ -202,7 +202,8 @@ class SimulatedCamera:
     def open(self) -> None:
         """Start the feeder, then the driver; raises DeviceLostError where the world sends nothing."""
         self.close()
-        self._link, self._failure = CameraLinkReader(self._link_path), None
+        size_px = self._software.config.width_px, self._software.config.height_px
+        self._link, self._failure = CameraLinkReader(self._link_path, size_px), None
         self._feeder = threading.Thread(target=self._feed, args=(self._link,), name="software-realsense", daemon=True)
         self._feeder.start()
         try:
