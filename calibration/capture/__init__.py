@@ -1,0 +1,1 @@
+"""Frames and joint states all over the workspace, for quantisation during export."""
