@@ -12,6 +12,8 @@ What is done goes by the step's name; each is a script of moves, one a tenth of 
     clear-table   takes the tasks' objects away
     direction-... turns the joint of that name to its positive side, well past its middle
     arm-moves     lets go of the arm
+    move-arm      leads the arm to where it asks for, one place after the other; where it is watched, all over the workspace
+    push-camera   pushes the camera back to where it was when the operator came
 
 Any other is waited for, and nothing is done; `scripts[STEP] = ...` teaches another.
 """
@@ -31,6 +33,7 @@ from bench.calibration.seeing_poses import SeeingPoses
 from bench.calibration.simulated_time import SimulatedTime
 from calibration.board.board import BoardSpec
 from sim.robot_model import JOINT_NAMES
+from sim.scene import CAMERA_NAME
 from sim.world import World
 
 TICK_NS = 100_000_000
@@ -40,6 +43,8 @@ SETTLE_TICKS = 6  # a hand that is there holds still for so long
 MOVE_TICKS, SHOW_TICKS = 6, 8  # of the board: on its way, and held
 BEYOND_RAD = 0.3  # a hand pushes on where it feels a stop
 AT_STOP_TICKS = 6
+ASIDE_RAD = (0.0, -0.7, 0.7)  # of the first joint: where the arm may stay, well to one side, well to the other
+PUSH_TICKS = 30
 POSITIVE_RATIO = 0.8  # of a joint's travel
 
 # Out of the way of the table and of the arm itself; per joint where another stance is needed for its whole travel.
@@ -78,8 +83,15 @@ class SimulatedOperator:
             "show-board": self._show_board,
             "clear-table": self._clear_table,
             "arm-moves": self._let_go,
+            "move-arm": self._aside,
+            "push-camera": self._push_camera,
             **{f"direction-{name}": partial(self._turn, i) for i, name in enumerate(JOINT_NAMES)},
         }
+
+        self.watched_scripts: dict[str, Script] = {"move-arm": self._wander}  # instead, where a step is watched
+        camera = world.model.camera(CAMERA_NAME)
+        self._camera_then = camera.pos.copy(), camera.quat.copy()
+        self._n_aside = 0
 
     @property
     def name(self) -> str:
@@ -111,7 +123,7 @@ class SimulatedOperator:
     def watch(self, step: str, instruction: str, look: Callable[[], RenderableType], done: Callable[[], bool]) -> None:
         """Do it, until the program finds that it is done, or there has been nothing left to do for a while."""
         self._ask(step, instruction)
-        script = self._script(step)
+        script = self.watched_scripts[step]() if step in self.watched_scripts else self._script(step)
         idle_ticks = 0
         shown = look()
         while not done() and idle_ticks < PATIENCE_TICKS:
@@ -183,14 +195,36 @@ class SimulatedOperator:
         yield from self._lead(self.reference_pose_rad)
 
     def _pose_arm(self) -> Iterator[None]:
-        if self._poses is None:
-            self._poses = SeeingPoses(self._world, self._size_px, self._rng)
-        yield from self._lead(self._poses.next())
+        yield from self._lead(self._find_poses().next())
 
     def _many_poses(self) -> Iterator[None]:
         while True:
             yield from self._pose_arm()
             yield from (None for _ in range(HOLD_TICKS))
+
+    def _aside(self) -> Iterator[None]:
+        aside_rad = np.array(STANCE_RAD)
+        aside_rad[0] = ASIDE_RAD[self._n_aside % len(ASIDE_RAD)]
+        self._n_aside += 1
+        yield from self._lead(aside_rad)
+
+    def _wander(self) -> Iterator[None]:
+        poses = self._find_poses()
+        while True:
+            yield from self._lead(poses.free())
+
+    def _push_camera(self) -> Iterator[None]:
+        camera = self._world.model.camera(CAMERA_NAME)
+        for left in range(PUSH_TICKS, 0, -1):
+            for now, then in zip((camera.pos, camera.quat), self._camera_then, strict=True):
+                now += (then - now) / left
+            camera.quat /= np.linalg.norm(camera.quat)
+            yield
+
+    def _find_poses(self) -> SeeingPoses:
+        if self._poses is None:
+            self._poses = SeeingPoses(self._world, self._size_px, self._rng)
+        return self._poses
 
     def _place_board(self) -> Iterator[None]:
         truth = self._world.truth

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.board.board import BoardCorners
-from calibration.geometry.transforms import Transform, transform
+from calibration.geometry.transforms import Transform, angle_deg, transform
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.errors import DeviceError
 
 Array = NDArray[np.float64]
+
+SAME_DEG = 1.0  # poses of a plane that are turned less against each other are one pose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,9 @@ def pose_of_board(corners: BoardCorners, intrinsics: CameraIntrinsics) -> BoardP
     if not poses:
         raise DeviceError(f"{len(corners.ids)} corners of the board fit no pose; show more of it")
     best = poses[0]
-    ratio = poses[1].rms_px / max(best.rms_px, 1e-9) if len(poses) > 1 else np.inf
+    # Of a board seen from the front, both come out as the same.
+    others = [pose for pose in poses[1:] if _apart_deg(pose, best) > SAME_DEG]
+    ratio = others[0].rms_px / max(best.rms_px, 1e-9) if others else np.inf
     return BoardPose(
         camera_from_board=best.camera_from_board,
         rms_px=best.rms_px,
@@ -88,6 +92,10 @@ def _refined(corners: BoardCorners, intrinsics: CameraIntrinsics) -> list[Transf
         if np.isfinite(pose).all() and _in_front(pose, corners.points_m):
             poses.append(pose)
     return poses
+
+
+def _apart_deg(one: BoardPose, other: BoardPose) -> float:
+    return angle_deg(one.camera_from_board[:3, :3].T @ other.camera_from_board[:3, :3])
 
 
 def _in_front(pose: Transform, points_m: Array) -> bool:
