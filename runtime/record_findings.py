@@ -130,6 +130,8 @@ def _why_failed(record: AnyRecord) -> str:
         return "a joint's home is no finite number"
     if isinstance(record, LatencyRecord) and not 0 <= record.command_to_motion_ms <= LATENCY_MAX_MS:
         return f"command_to_motion_ms is {record.command_to_motion_ms:g}, expected 0 to {LATENCY_MAX_MS:g}"
+    if isinstance(record, LatencyRecord) and not abs(record.motion_to_frame_ms) <= LATENCY_MAX_MS:
+        return f"motion_to_frame_ms is {record.motion_to_frame_ms:g}, expected at most {LATENCY_MAX_MS:g}"
     return ""
 
 
