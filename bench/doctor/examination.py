@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.doctor.check import Check
@@ -13,6 +14,7 @@ from bench.doctor.loop_trial import LoopPlan, run_loop
 from bench.doctor.machine import read_machine
 from bench.doctor.machine_checks import machine_checks
 from bench.doctor.process_checks import process_checks
+from bench.doctor.record_checks import record_checks
 from interfaces.robot_config import RobotConfig, load_robot
 
 
@@ -28,7 +30,7 @@ def examine_machine(robot_file: Path) -> Findings:
     """Return what can be said without running anything."""
     robot = load_robot(robot_file)
     title = f"this machine, for {robot.name} at {robot.arm.rate_hz:g} Hz"
-    return Findings(title=title, checks=[*_machine(robot), wire_check(robot.arm)])
+    return Findings(title=title, checks=[*_machine(robot), wire_check(robot.arm), *_records(robot_file, robot)])
 
 
 def examine_loop(robot_file: Path, *, on_robot: bool, duration_s: float, progress: Callable[[float], None]) -> Findings:
@@ -41,9 +43,13 @@ def examine_loop(robot_file: Path, *, on_robot: bool, duration_s: float, progres
     measured = run_loop(plan, progress)
     where = f"on its bus {robot.arm.port}, nothing sent" if on_robot else "on emulated servos"
     title = f"{robot.name} at {robot.arm.rate_hz:g} Hz {where}, {duration_s:g} s with {hogs} processes that keep {hogs} cores busy"
-    checks = [*loop_checks(measured, robot, on_robot=on_robot), *process_checks(measured, robot), *_machine(robot)]
-    return Findings(title=title, checks=checks)
+    loop = [*loop_checks(measured, robot, on_robot=on_robot), *process_checks(measured, robot)]
+    return Findings(title=title, checks=[*loop, *_machine(robot), *_records(robot_file, robot)])
 
 
 def _machine(robot: RobotConfig) -> list[Check]:
     return machine_checks(read_machine(), robot.runtime.realtime_priority)
+
+
+def _records(robot_file: Path, robot: RobotConfig) -> list[Check]:
+    return record_checks(robot_file, robot, datetime.now(timezone.utc))

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.command_rig import write_robot
 from interfaces.arm_config import ArmConfig, DynamixelConfig, FeetechConfig
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.toml_writer import to_toml
+from runtime.calibrated_robot import load_for_calibration
 
 SLCAN = "slcan:"
 
 
 def trial_robot(robot_file: Path, folder: Path, *, on_robot: bool) -> Path:
     """Write the file to run into `folder`, and return it; raises ConfigError where the user's file is wrong."""
-    robot = load_robot(robot_file)
     if not on_robot:
-        return _emulated(robot, folder)
+        return _emulated(load_robot(robot_file), folder)
+    robot = load_for_calibration(
+        robot_file, now=datetime.now(timezone.utc)
+    )  # whatever its records are worth, it is measured
     # In a folder of its own, so that a robot that runs is neither disturbed nor recorded.
     runtime = replace(
         robot.runtime,
@@ -31,7 +35,8 @@ def trial_robot(robot_file: Path, folder: Path, *, on_robot: bool) -> Path:
     record = replace(robot.record, socket="record.sock")
     arm = replace(robot.arm, port=_port_from_anywhere(robot.arm))
     trial = folder / "robot.toml"
-    trial.write_text(to_toml(replace(robot, arm=arm, runtime=runtime, record=record)), encoding="utf-8")
+    changed = replace(robot, arm=arm, runtime=runtime, record=record, calibration=None)
+    trial.write_text(to_toml(changed), encoding="utf-8")
     return trial
 
 
