@@ -141,7 +141,9 @@ class PolicyProcess:
         frame_rate_hz = min(camera.rate_hz for camera in seeing)
         loops = {
             **{
-                f"camera {config.name}": CameraLoop(camera, config, frames, board, feed, (guards or {}).get(config.name))
+                f"camera {config.name}": CameraLoop(
+                    camera, config, frames, board, feed, (guards or {}).get(config.name)
+                )
                 for camera, config in zip(self._cameras, seeing, strict=True)
             },
             "foresight": ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed),

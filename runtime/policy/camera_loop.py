@@ -14,6 +14,7 @@ from runtime.policy.board import PolicyBoard
 from runtime.policy.feed import PolicyFeed
 from runtime.policy.frame_gathering import FrameGathering
 from runtime.policy.frozen_camera import FrozenCamera
+from runtime.policy.view.view_guard import ViewGuard
 
 _READ_S = 0.1  # how often a silent camera lets the thread look whether it should stop
 _REOPEN_WAIT_S = 1.0
@@ -30,8 +31,9 @@ class CameraLoop:
         frames: FrameGathering,
         board: PolicyBoard,
         feed: PolicyFeed | None = None,
+        guard: ViewGuard | None = None,
     ) -> None:
-        """Put frames into `frames`; `feed` tells the recorder, where there may be one."""
+        """Put frames into `frames`, those that `guard` lets through; `feed` tells the recorder, where there may be one."""
         self._camera = camera
         self._frames = frames
         self._view = board.view(camera.name)
@@ -41,12 +43,15 @@ class CameraLoop:
         self._picture = FrozenCamera(config.frozen_ms)
         self._board = board
         self._feed = feed
+        self._guard = guard
 
     def run(self) -> None:
         """Stream, reopening the camera when it is lost, until the board says stop."""
         while not self._board.stop.is_set():
             try:
                 self._camera.open()
+                if self._guard is not None:
+                    self._guard.begin()  # who unplugs a camera may bump it
                 self._stream()
             except DeviceError as error:
                 self._board.fault(self._source, str(error))
@@ -77,12 +82,25 @@ class CameraLoop:
         if self._picture.frozen(frame.rgb, t_now_ns):
             self._board.fault(self._source, f"the very same picture for more than {self._config.frozen_ms:.0f} ms")
             return False
-        self._frames.put(frame, t_now_ns)
+        passed = self._guarded(frame)
+        if passed is not None:
+            self._frames.put(passed, t_now_ns)
         if self._feed is not None:
-            self._feed.frame(frame)
+            self._feed.frame(passed or frame)  # what the policy sees, or why it sees nothing
         self._view.latency.add(t_now_ns, t_now_ns - frame.t_capture_ns)
         self._board.over(self._source)
         return True
+
+    def _guarded(self, frame: Frame) -> Frame | None:
+        """Return the frame as the policy may see it, or None while the camera is not known to stand where it should."""
+        if self._guard is None:
+            return frame
+        passed = self._guard.take(frame)
+        if self._guard.fault is not None:
+            self._board.fault(f"view {frame.camera}", self._guard.fault)
+        elif passed is not None:
+            self._board.over(f"view {frame.camera}")
+        return passed
 
 
 def truly_stamped(frame: Frame, offset_ns: int) -> Frame:

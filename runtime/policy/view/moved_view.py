@@ -23,6 +23,8 @@ POINTS_MIN = 12  # fewer points in place prove nothing
 EDGES_MIN = 40
 EDGE_SHARE_MIN = 0.45  # of the landmark edges: with fewer in place it may be another place
 _RANSAC_PX = 3.0
+# However many landmarks there are, their places, and the lens, are known only so well.
+_FLOOR_MM, _FLOOR_DEG = 0.25, 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +131,16 @@ def _told(fit: Fit) -> ViewMotion:
         now_from_then=pose,
         translation_mm=float(np.linalg.norm(shift_m)) * 1e3,
         rotation_deg=rotation_angle_deg(pose[:3, :3]),
-        translation_sigma_mm=float(np.sqrt(np.linalg.eigvalsh(fit.covariance[3:, 3:])[-1])) * 1e3,
-        rotation_sigma_deg=float(np.degrees(np.sqrt(np.linalg.eigvalsh(fit.covariance[:3, :3])[-1]))),
+        translation_sigma_mm=float(np.hypot(_FLOOR_MM, 1e3 * _worst_sigma(fit.covariance[3:, 3:]))),
+        rotation_sigma_deg=float(np.hypot(_FLOOR_DEG, np.degrees(_worst_sigma(fit.covariance[:3, :3])))),
         n_points=fit.n_points,
         n_edges=fit.n_edges,
         cannot_tell=_doubt(fit),
     )
+
+
+def _worst_sigma(covariance: Array) -> float:
+    return float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
 
 
 def _doubt(fit: Fit) -> str:

@@ -41,6 +41,12 @@ class Pinhole:
             return image
         return np.asarray(cv2.remap(image, *self._maps, cv2.INTER_NEAREST), np.uint16)
 
+    def grid(self) -> Array:
+        """Return every pixel (height * width, 2), row after row."""
+        width, height = self.size_px
+        rows, columns = np.divmod(np.arange(width * height), width)
+        return np.column_stack([columns, rows]).astype(np.float64)
+
     def project(self, points_m: Array) -> Array:
         """Return pixels (k, 2), column and row, of points (k, 3) in the camera's frame."""
         return points_m[:, :2] / points_m[:, 2:] * self._focal + self._centre

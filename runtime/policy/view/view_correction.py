@@ -25,9 +25,7 @@ class ViewCorrection:
     def __init__(self, now_from_then: Array, plane: TablePlane, pinhole: Pinhole) -> None:
         """Take the camera's motion (4, 4), the table as it was seen then, and the lens."""
         width, height = pinhole.size_px
-        columns, rows = np.meshgrid(np.arange(width), np.arange(height))
-        pixels = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
-        rays = ideal_rays(pixels, pinhole) @ on_plane(now_from_then, plane).T
+        rays = ideal_rays(pinhole.grid(), pinhole) @ on_plane(now_from_then, plane).T
         ahead = rays[:, 2] > 1e-6
         rays = np.where(ahead[:, None], rays, np.array([1e6, 1e6, 1.0]))
         rays /= rays[:, 2:]
