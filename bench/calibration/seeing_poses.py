@@ -53,6 +53,14 @@ class SeeingPoses:
         self._given.append(chosen[1])
         return chosen[0]
 
+    def free(self) -> Array:
+        """Return joints (6,) anywhere in the workspace where the arm touches nothing."""
+        while True:
+            joints_rad = self._draw()
+            self._twin.data.qpos[:6] = joints_rad
+            if not self._touches():
+                return joints_rad
+
     def _draw(self) -> Array:
         low, high = self._limits_rad.T
         middle, spread = np.array(MIDDLE_RAD), np.array(SPREAD_RAD)

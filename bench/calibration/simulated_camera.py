@@ -16,6 +16,7 @@ from interfaces.errors import DeviceLostError
 from interfaces.messages import DepthMm, Frame, Rgb
 from sim.camera.renderer import focal_length_px
 from sim.camera.true_camera import TrueCamera
+from sim.scene import CAMERA_NAME
 from sim.truth import BoardPlace
 from sim.world import World
 
@@ -31,7 +32,7 @@ class _Exposure:
     t_arrival_ns: int
     physics_state: NDArray[np.float64]
     board: BoardPlace | None
-    looks: int
+    looks: tuple[float, ...]  # what else the picture depends on: objects, colours, where the camera is
 
 
 class SimulatedCamera:
@@ -127,11 +128,15 @@ class SimulatedCamera:
                 t_arrival_ns=t_ns + self._latency_ns,
                 physics_state=self._world.physics_state(),
                 board=self._world.board,
-                looks=self._world.looks,
+                looks=self._looks(),
             )
         )
         t_next_ns = t_ns + self._period_ns
         self._clock.at(t_next_ns, lambda: self._expose(t_next_ns, session))
+
+    def _looks(self) -> tuple[float, ...]:
+        model, i_camera = self._world.model, self._world.model.camera(CAMERA_NAME).id
+        return self._world.looks, *model.cam_pos[i_camera].tolist(), *model.cam_quat[i_camera].tolist()
 
     def _arrived(self) -> _Exposure | None:
         """Return the newest exposure that has arrived, and forget those before it."""

@@ -216,8 +216,9 @@ class SimulatedOperator:
     def _push_camera(self) -> Iterator[None]:
         camera = self._world.model.camera(CAMERA_NAME)
         for left in range(PUSH_TICKS, 0, -1):
-            for now, then in zip((camera.pos, camera.quat), self._camera_then, strict=True):
-                now += (then - now) / left
+            position_m, orientation = self._camera_then
+            camera.pos += (position_m - camera.pos) / left
+            camera.quat += (orientation - camera.quat) / left
             camera.quat /= np.linalg.norm(camera.quat)
             yield
 
