@@ -87,7 +87,7 @@ def _direction(workplace: Workplace, motors: Motors, plan: Plan, swept: Swept, i
                 f"[yellow]{name} moved instead of {joint.name}.[/] Was that you? If not, their ids are swapped."
             )
         elif log.direction is None:
-            workplace.operator.say(f"[yellow]{joint.name} has to be turned farther, {way}.[/]")
+            workplace.operator.say(f"[yellow]{joint.name} has to be moved farther: {way}.[/]")
         elif log.direction == joint.direction or _is_sure(workplace, joint.name, way):
             return log.direction
     raise RefusedError(
@@ -105,11 +105,11 @@ def _turn(workplace: Workplace, motors: Motors, plan: Plan, swept: Swept, index:
             log.add(follow.add(motors.read()))
         return log.look()
 
-    instruction = f"Direction of {joint.name}: turn it by hand {joint.positive or NO_WORDS}, well past its middle."
+    instruction = f"Which way {joint.name} counts. Move it by hand, well past its middle: {joint.positive or NO_WORDS}."
     workplace.operator.watch(f"direction-{joint.name}", instruction, look, log.is_done)
     return log
 
 
 def _is_sure(workplace: Workplace, name: str, way: str) -> bool:
-    question = f"{name} counts the other way than the robot file says. Is it really turned {way}?"
+    question = f"{name} counts the other way than the robot file says. Did you really move it so: {way}?"
     return workplace.operator.confirm("direction-sure", question, default=True)

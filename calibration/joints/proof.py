@@ -72,13 +72,16 @@ def gentle_arm(arm: AnyArmConfig) -> AnyArmConfig:
 
 
 def _swing(session: ArmSession, start_rad: JointVector, index: int) -> float:
-    """Return by how much one joint's motion from one side to the other was off, or another joint moved with it."""
+    """Return by how much one joint's motion from one side to the other was off, or another joint moved with it.
+
+    The joint swung before goes back on the way to the first side.
+    """
     joint = session.config.joints[index]
     middle_rad = float(
         np.clip(start_rad[index], joint.position_min_rad + MOTION_RAD, joint.position_max_rad - MOTION_RAD)
     )
     places: list[JointVector] = []
-    for goal_rad in (middle_rad + MOTION_RAD, middle_rad - MOTION_RAD, middle_rad):
+    for goal_rad in (middle_rad + MOTION_RAD, middle_rad - MOTION_RAD):
         pose_rad = start_rad.copy()
         pose_rad[index] = goal_rad
         joints = session.move(pose_rad, speed_ratio=SPEED_RATIO, effort_max_ratio=TOUCH_RATIO)
