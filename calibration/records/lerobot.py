@@ -37,7 +37,7 @@ from interfaces.calibration.joints import JointCalibration, JointsRecord
 from interfaces.calibration.record import FORMAT, ArmIdentity, Check
 from interfaces.calibration.record_file import read_record
 from interfaces.device_facts import MotorIdentity
-from interfaces.errors import ConfigError, RefusedError
+from interfaces.errors import ConfigError, DeviceError, RefusedError
 from runtime.record_findings import judge
 
 _SIZE_MAX_BYTES = 1_000_000
@@ -131,9 +131,12 @@ def _servos(workplace: Workplace) -> tuple[MotorIdentity, ...]:
     homing = workplace.make_homing()
     if homing is None:
         raise RefusedError("the servos cannot be asked here; --without-arm does without them")
-    with contextlib.closing(homing):
-        homing.open()
-        return homing.identity()
+    try:
+        with contextlib.closing(homing):
+            homing.open()
+            return homing.identity()
+    except DeviceError as error:
+        raise RefusedError(f"{error}; --without-arm does without the servos") from error
 
 
 def _require_same_offsets(identity: tuple[MotorIdentity, ...], motors: list[LerobotMotor], file: Path) -> None:
@@ -163,13 +166,12 @@ def _checks(joints: tuple[JointCalibration, ...], motors: list[LerobotMotor], ar
 
 def _show(workplace: Workplace, record: JointsRecord, motors: list[LerobotMotor]) -> None:
     table = Table()
-    for column in ("joint", "home", "from", "to", "homing_offset", "range_min", "range_max", "LeRobot's 0 is at"):
+    for column in ("joint", "zero", "travel, deg", "offset", "range", "LeRobot's 0"):
         table.add_column(column, justify="left" if column == "joint" else "right")
     for joint, motor, apart_rad in zip(record.joints, motors, zeros_apart_rad(record, motors), strict=True):
-        low, high = math.degrees(joint.range_min_rad), math.degrees(joint.range_max_rad)
-        ticks = (str(each) for each in (motor.homing_offset, motor.range_min, motor.range_max))
-        angles = (f"{low:.1f} deg", f"{high:.1f} deg")
-        table.add_row(Text(joint.name), f"{joint.home:.1f}", *angles, *ticks, f"{math.degrees(apart_rad):.2f} deg")
+        travel = f"{math.degrees(joint.range_min_rad):.1f} to {math.degrees(joint.range_max_rad):.1f}"
+        ticks = (str(motor.homing_offset), f"{motor.range_min} to {motor.range_max}")
+        table.add_row(Text(joint.name), f"{joint.home:.1f}", travel, *ticks, f"at {math.degrees(apart_rad):.2f} deg")
     workplace.operator.say(table)
 
 

@@ -20,7 +20,7 @@ from drivers.homing import Ticks
 from interfaces.calibration.homes import homes
 from interfaces.calibration.joints import JointsRecord
 from interfaces.device_facts import MotorIdentity
-from interfaces.errors import CalibrationError, ConfigError, RefusedError
+from interfaces.errors import CalibrationError, ConfigError, DeviceLostError, RefusedError
 from interfaces.robot_config import load_robot
 from runtime.calibrated_robot import load_calibrated
 from runtime.known_arm import why_other_motors
@@ -140,6 +140,18 @@ def test_without_the_arm_its_models_are_unknown_and_said_to_be(
     assert isinstance(record, JointsRecord)
     assert record.header.note.endswith("the servos not asked")
     assert why_other_motors(record.arm.motors, servos.motors) == ""
+
+
+def test_an_arm_that_is_not_there_can_be_done_without(
+    rig: RecordRig, workplace: Workplace, servos: FakeServos, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> None:
+        raise DeviceLostError("/dev/ttyACM0 is not there")
+
+    monkeypatch.setattr(servos, "open", gone)
+    with pytest.raises(RefusedError, match="ttyACM0 is not there; --without-arm"):
+        run(workplace, rig, "read", str(file))
+    assert servos.calls == ["close"]
 
 
 def test_a_travel_that_is_not_the_drawings_is_not_written(
