@@ -1,0 +1,1 @@
+"""The lens of a camera, checked with a board or found with it."""
