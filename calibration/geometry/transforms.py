@@ -26,6 +26,15 @@ def inverse(parent_from_child: Transform) -> Transform:
     return transform(rotation, -rotation @ parent_from_child[:3, 3])
 
 
+def inverses(poses: Array) -> Array:
+    """Return the inverses of transforms (pose, 4, 4)."""
+    result = np.zeros_like(poses)
+    result[:, :3, :3] = np.swapaxes(poses[:, :3, :3], 1, 2)
+    result[:, :3, 3] = -np.einsum("pij,pj->pi", result[:, :3, :3], poses[:, :3, 3])
+    result[:, 3, 3] = 1.0
+    return result
+
+
 def rotation_about(axis_angle_rad: Array) -> Array:
     """Return the rotation matrix (3, 3) of an axis times an angle (3,)."""
     angle = float(np.linalg.norm(axis_angle_rad))

@@ -1,0 +1,1 @@
+"""Where a camera stands, as the arm sees it: guided poses, estimation, and a picture as proof."""
