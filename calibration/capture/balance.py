@@ -16,6 +16,7 @@ from interfaces.arm_config import ArmConfig
 
 RELAX_RATIO = 0.96
 LARGEST = 2.0
+BISECTIONS = 8
 NEAREST = 0.015  # of a joint's range; nearer is the same pose, however few there are
 N_BINS = 10  # of each joint's range, for people
 
@@ -82,10 +83,26 @@ class Balance:
 
     def expect(self, positions_rad: Array) -> None:
         """Ask for the distance at which as many as are wanted find room among the poses (pose, joint) to come."""
-        n_left = min(self.n_wanted - self.n_kept, len(positions_rad))
-        if n_left > 1:
-            _, self.distance = farthest(self.scaled(positions_rad), self.kept, n_left)
-            self.distance = max(NEAREST, self.distance)
+        places = self.scaled(positions_rad)
+        low, high = NEAREST, LARGEST
+        for _ in range(BISECTIONS):
+            self.distance = (low + high) / 2
+            if self._n_along(places) < self.n_wanted:
+                high = self.distance
+            else:
+                low = self.distance
+
+    def _n_along(self, places: Array) -> int:
+        """Return how many would be kept after the places (place, joint), in their order."""
+        kept = np.empty((self.n_wanted, places.shape[1]))
+        kept[: self.n_kept] = self.kept
+        n_kept = self.n_kept
+        for place in places:
+            away = kept[:n_kept] - place
+            if n_kept < self.n_wanted and ((away * away).sum(axis=1) >= self.distance**2).all():
+                kept[n_kept] = place
+                n_kept += 1
+        return n_kept
 
     def coverage(self) -> Coverage:
         """Return how well the ranges are covered."""

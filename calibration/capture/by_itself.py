@@ -7,7 +7,7 @@ back where it came from. What was kept is written while the arm stands, which it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,14 +35,16 @@ class SelfShow:
     operator: Operator
     rng: np.random.Generator
     n_touches: int = 0
+    home_rad: Array = field(default_factory=lambda: np.empty(0))  # where it began
+    detours_rad: Array = field(default_factory=lambda: np.empty((0, 0)))  # that are clear
 
     def run(self) -> None:
         """Go from pose to pose until enough is kept, then back to where it began; the arm is held."""
         balance = self.collector.balance
-        begin_rad = self.session.hold().position_rad
+        self.home_rad = self.session.hold().position_rad
         n_before, n_left = balance.n_kept, balance.n_wanted - balance.n_kept
         n_poses = max(POSES_MIN, -(-n_left // SAMPLES_PER_POSE))
-        for k, pose_rad in enumerate(self._poses(begin_rad, n_poses), start=1):
+        for k, pose_rad in enumerate(self._poses(n_poses), start=1):
             self._go(pose_rad)
             self._write()
             if balance.is_complete:
@@ -53,16 +55,17 @@ class SelfShow:
                 balance.tighten()
             said = f"{balance.n_kept} of {balance.n_wanted} samples, pose {k} of {n_poses}"
             self.operator.progress(said, min(0.999, balance.n_kept / balance.n_wanted))
-        self._go(begin_rad)
+        self._go(self.home_rad)
         self._write()
         self.operator.progress(f"{balance.n_kept} of {balance.n_wanted} samples", 1.0)
 
-    def _poses(self, begin_rad: Array, n_poses: int) -> Iterator[Array]:
+    def _poses(self, n_poses: int) -> Iterator[Array]:
         """Return the poses to go to, round after round, each round where the ones before left most room."""
         config, balance = self.session.config, self.collector.balance
-        here_rad = begin_rad
+        here_rad = self.home_rad
         for _ in range(ROUNDS_MAX):
-            poses = choose_poses(config, self.room, balance.kept, n_poses, self.rng)
+            poses = choose_poses(config, self.room, self.home_rad, balance.kept, n_poses, self.rng)
+            self.detours_rad = poses
             poses = short_order(here_rad, poses, config)
             balance.expect(way_points(here_rad, poses))
             yield from poses
@@ -71,7 +74,7 @@ class SelfShow:
     def _go(self, pose_rad: Array) -> None:
         """Go to a pose where there is a clear way; after a touch, back."""
         here_rad = self.session.read().position_rad
-        way = find_way(self.room, self.session.config, here_rad, pose_rad, self.rng)
+        way = find_way(self.room, self.session.config, here_rad, pose_rad, self.home_rad, self.detours_rad)
         for step_rad in way or []:
             try:
                 self.session.move(step_rad, each_beat=self._see)

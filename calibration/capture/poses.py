@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from calibration.capture.balance import Array, farthest
@@ -12,14 +14,16 @@ from interfaces.errors import RefusedError
 EDGE_RATIO = 0.04  # of each joint's range, at both ends, where the arm does not go
 TRIED_PER_POSE = 60
 CLEAR_MIN_RATIO = 0.005
-DETOURS = 300
 N_ON_WAY = 20
 
 
-def choose_poses(config: ArmConfig, room: Room, kept: Array, n_poses: int, rng: np.random.Generator) -> Array:
+def choose_poses(
+    config: ArmConfig, room: Room, home_rad: Array, kept: Array, n_poses: int, rng: np.random.Generator
+) -> Array:
     """Return clear poses (pose, joint), each as far as can be from all others and from `kept` (pose, joint), ranges as 0..1.
 
-    The fingers are no higher than the room's ceiling. Raises RefusedError where hardly any pose is clear.
+    To each there is a clear way from `home_rad` (joint,): not to the hand behind the arm's own back. The fingers are no higher
+    than the room's ceiling. Raises RefusedError where hardly any pose is clear.
     """
     low, high = config.vector("position_min_rad"), config.vector("position_max_rad")
     scaled = rng.uniform(EDGE_RATIO, 1.0 - EDGE_RATIO, (TRIED_PER_POSE * n_poses, len(low)))
@@ -29,6 +33,7 @@ def choose_poses(config: ArmConfig, room: Room, kept: Array, n_poses: int, rng: 
         raise RefusedError(
             f"hardly any pose of the arm is clear of the table ({clear.mean():.1%} of those tried): is --table-z right?"
         )
+    clear[clear] = room.clear_ways(home_rad, positions[clear])
     positions, scaled = positions[clear], scaled[clear]
     return positions[farthest(scaled, kept, n_poses)[0]]
 
@@ -37,7 +42,7 @@ def way_points(start_rad: Array, positions_rad: Array) -> Array:
     """Return points (point, joint) on the straight ways from pose to pose."""
     corners = np.vstack([start_rad, positions_rad])
     shares = np.linspace(0.0, 1.0, N_ON_WAY, endpoint=False)[:, None]
-    return np.concatenate([a + shares * (b - a) for a, b in zip(corners, corners[1:], strict=False)])
+    return np.concatenate([a + shares * (b - a) for a, b in itertools.pairwise(corners)])
 
 
 def short_order(start_rad: Array, positions_rad: Array, config: ArmConfig) -> Array:
@@ -54,18 +59,26 @@ def short_order(start_rad: Array, positions_rad: Array, config: ArmConfig) -> Ar
 
 
 def find_way(
-    room: Room, config: ArmConfig, start_rad: Array, goal_rad: Array, rng: np.random.Generator
+    room: Room, config: ArmConfig, start_rad: Array, goal_rad: Array, home_rad: Array, detours_rad: Array
 ) -> list[Array] | None:
-    """Return the poses to go through, the goal last: straight, or with one detour; None where there is no such way."""
-    if room.clear_ways(start_rad, goal_rad[None])[0]:
+    """Return the poses to go through, the goal last: straight, or over home or a detour; None where there is no such way.
+
+    Home (joint,) may be a pose that is not clear, as an arm that rests on the table is; detours are (pose, joint).
+    """
+    if _is_clear(room, start_rad, goal_rad, home_rad):
         return [goal_rad]
-    low, high = config.vector("position_min_rad"), config.vector("position_max_rad")
-    detours = rng.uniform(low, high, (DETOURS, len(low)))
-    detours = detours[room.margin_m(detours) > 0.0]
     speed = config.vector("velocity_max_rad_s")
-    lengths = np.abs((detours - start_rad) / speed).max(axis=1) + np.abs((goal_rad - detours) / speed).max(axis=1)
-    detours = detours[np.argsort(lengths)]
-    reached = np.flatnonzero(room.clear_ways(start_rad, detours)).tolist() if len(detours) else []
-    leading_on = (index for index in reached if room.clear_ways(detours[index], goal_rad[None])[0])
-    through = next(leading_on, None)
-    return None if through is None else [detours[through], goal_rad]
+    through = np.vstack([home_rad, detours_rad])
+    lengths = np.abs((through - start_rad) / speed).max(axis=1) + np.abs((goal_rad - through) / speed).max(axis=1)
+    for index in np.argsort(lengths).tolist():
+        detour_rad = home_rad if index == 0 else through[index]
+        if _is_clear(room, start_rad, detour_rad, home_rad) and _is_clear(room, detour_rad, goal_rad, home_rad):
+            return [detour_rad, goal_rad]
+    return None
+
+
+def _is_clear(room: Room, start_rad: Array, goal_rad: Array, home_rad: Array) -> bool:
+    """Return whether a straight way is clear; the way home is, where the way from home is."""
+    if goal_rad is home_rad:
+        start_rad, goal_rad = home_rad, start_rad
+    return bool(room.clear_ways(start_rad, goal_rad[None])[0])
