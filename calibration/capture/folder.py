@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,7 @@ class CaptureFolder:
     def add(self, sample: Sample) -> None:
         """Write one sample: its pictures, and then its row; raises RefusedError where the disk does not take it."""
         number = self._next_number
+        self._next_number += 1  # also where it is broken off: no two samples ever have the same pictures
         row = [number, sample.t_capture_ns, *sample.position_rad.tolist(), *sample.velocity_rad_s.tolist()]
         row += sample.effort_ratio.tolist()
         try:
@@ -66,7 +68,6 @@ class CaptureFolder:
             _append(self.folder / SAMPLES_FILE, (",".join(map(repr, row)) + "\n").encode())
         except OSError as error:
             raise RefusedError(f"{self.folder}: sample {number} cannot be written: {error.strerror}") from error
-        self._next_number += 1
         self.n_samples += 1
 
     def read(self) -> Capture:
@@ -120,9 +121,15 @@ def _header(facts: CaptureFacts) -> bytes:
 
 def _append(path: Path, data: bytes) -> None:
     with path.open("ab") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        begun_at = file.tell()
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(path, begun_at)  # half a row would spoil the next
+            raise
 
 
 def _write_whole(path: Path, data: bytes) -> None:
