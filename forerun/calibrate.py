@@ -67,6 +67,6 @@ def _run_with_robot(what: str, program: ModuleType, arguments: argparse.Namespac
     from forerun.workplace import workplace_for
 
     arguments.yes |= what in ASK_NOTHING
-    workplace = workplace_for(arguments)
+    workplace = workplace_for(what, arguments)
     with nullcontext() if what in WITHOUT_MOTORS else Guardian(arguments.robot):
         return int(program.run(workplace, arguments))

@@ -12,12 +12,20 @@ from calibration.session.yes_operator import YesOperator
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
 from forerun.policy import make_camera
-from runtime.calibrated_robot import load_for_calibration
+from runtime.calibrated_robot import load_zeros
+from runtime.known_arm import known_arm
+
+# These move the arm by its zeros. The others do without, or find them.
+MOVING = {"servo", "hand-eye", "latency", "capture"}
 
 
-def workplace_for(arguments: argparse.Namespace) -> Workplace:
-    """Return the workplace for the options of forerun/calibrate.py; raises ConfigError for an impossible robot file."""
-    robot = load_for_calibration(arguments.robot, now=datetime.now(timezone.utc))
+def workplace_for(what: str, arguments: argparse.Namespace) -> Workplace:
+    """Return the workplace for one program and the options of forerun/calibrate.py.
+
+    Raises ConfigError for an impossible robot file, CalibrationError where the arm is to move and its zeros are not to be believed.
+    """
+    calibrated = load_zeros(arguments.robot, now=datetime.now(timezone.utc), needed=what in MOVING)
+    robot = calibrated.robot
     folder = robot.calibration.folder if robot.calibration else "calibration"
     records = arguments.robot.resolve().parent / folder
     clock = MonotonicClock()
@@ -28,7 +36,7 @@ def workplace_for(arguments: argparse.Namespace) -> Workplace:
         pictures=arguments.pictures or records / "pictures",
         operator=ask,
         clock=clock,
-        make_arm=open_arm,
+        make_arm=open_arm if what == "joints" else lambda config: known_arm(open_arm(config), calibrated),
         make_camera=make_camera,
         make_homing=lambda: open_homing(robot.arm),
     )

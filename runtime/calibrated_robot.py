@@ -84,16 +84,28 @@ def load_calibrated(robot_file: Path, *, now: datetime) -> CalibratedRobot:
     )
 
 
-def load_for_calibration(robot_file: Path, *, now: datetime) -> RobotConfig:
+def load_zeros(robot_file: Path, *, now: datetime, needed: bool) -> CalibratedRobot:
     """Return the robot to be calibrated: with its zeros where their record is good, whatever is wrong with the others.
 
-    Delays are the robot file's own: a latency record says how late things are against those.
+    Delays are the robot file's own: a latency record says how late things are against those. Where the zeros are `needed`, for the
+    arm will move, raises CalibrationError as `load_calibrated`, but for the joints record only.
     """
     robot = load_robot(robot_file)
     joints = next((each for each in examine(robot_file, robot, now) if each.place.kind == "joints"), None)
-    if joints is None or joints.state != "good" or joints.record is None:
-        return robot
-    return _apply(robot, {("joints", ""): joints.record})
+    if needed and joints is not None and joints.refused:
+        raise CalibrationError(joints.why)
+    records: dict[tuple[RecordKind, str], AnyRecord] = {}
+    if joints is not None and joints.state == "good" and joints.record is not None:
+        records["joints", ""] = joints.record
+    folder = records_folder(robot_file, robot)
+    return CalibratedRobot(
+        robot=_apply(robot, records), robot_file=robot_file, folder=folder, records=records, warnings=()
+    )
+
+
+def load_for_calibration(robot_file: Path, *, now: datetime) -> RobotConfig:
+    """Return the robot with its zeros where their record is good, and as its file says where it is not."""
+    return load_zeros(robot_file, now=now, needed=False).robot
 
 
 def _apply(robot: RobotConfig, records: Mapping[tuple[RecordKind, str], AnyRecord]) -> RobotConfig:

@@ -88,7 +88,7 @@ def made_at(record: AnyRecord) -> datetime:
 def _examine(place: RecordPlace, robot: RobotConfig, now: datetime) -> Finding:
     required = robot.calibration is not None and place.kind in robot.calibration.require
     record = None
-    state: RecordState = "damaged" if place.path.exists() else "missing"
+    state: RecordState = "missing" if place.is_empty() else "damaged"
     try:
         record = read_record(place)
         state, what = judge(record, robot, now)

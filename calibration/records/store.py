@@ -46,7 +46,7 @@ class RecordStore:
     def current(self, kind: RecordKind, subject: str = "") -> AnyRecord | None:
         """Return the present record, None where there is none; raises CalibrationError for one that is damaged."""
         place = self.place(kind, subject)
-        return read_record(place) if place.path.exists() else None
+        return None if place.is_empty() else read_record(place)
 
     def history(self, kind: RecordKind, subject: str = "") -> list[Path]:
         """Return the records before the present one, the oldest first."""
@@ -81,7 +81,7 @@ class RecordStore:
 
     def _replace(self, place: RecordPlace, data: bytes, contents: Mapping[str, bytes]) -> None:
         """Do it in steps of which each may be the last; only the rename makes the new record the present one."""
-        if place.path.exists():
+        if not place.is_empty():
             self._keep(place)
         for name, content in contents.items():
             write_whole(self.folder / name, content)

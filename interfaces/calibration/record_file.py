@@ -53,6 +53,16 @@ class RecordPlace:
         """Return the file; raises CalibrationError as `stem`."""
         return self.folder / f"{self.stem}.toml"
 
+    def is_empty(self) -> bool:
+        """Return whether there is no file; one that cannot even be looked at counts as there."""
+        try:
+            self.path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
+
     @property
     def command(self) -> str:
         """Return the command that makes a new one."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from interfaces.calibration.record import CameraIdentity
 from interfaces.calibration_config import RECORD_KINDS
 from interfaces.errors import CalibrationError
 from interfaces.robot_config import load_robot
-from runtime.calibrated_robot import CalibratedRobot, load_calibrated, load_for_calibration
+from runtime.calibrated_robot import CalibratedRobot, load_calibrated, load_for_calibration, load_zeros
 
 
 @pytest.fixture
@@ -241,6 +242,38 @@ def test_a_camera_whose_name_can_name_no_file_is_refused(tmp_path: Path) -> None
     rig = RecordRig(tmp_path)
     rig.write(replace(rig.robot, cameras=(replace(rig.robot.cameras[0], name="../front"),)))
     assert "letters, digits" in refusal(rig)
+
+
+def test_a_record_that_may_not_be_looked_at_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = RecordRig(tmp_path, require=())
+    rig.save(rig.joints())
+
+    looks: dict[str, Callable[..., Any]] = {name: getattr(Path, name) for name in ("lstat", "open")}
+
+    def denying(name: str) -> Callable[..., Any]:
+        def look(path: Path, *arguments: Any, **named: Any) -> Any:
+            if path.parent == rig.folder:
+                raise PermissionError(13, "Permission denied", str(path))
+            return looks[name](path, *arguments, **named)
+
+        return look
+
+    for name in looks:
+        monkeypatch.setattr(Path, name, denying(name))
+    assert "cannot be read: Permission denied" in refusal(rig)
+
+
+def test_an_arm_that_is_to_move_needs_its_zeros(rig: RecordRig) -> None:
+    calibrated = load_zeros(rig.robot_file, now=NOW, needed=True)
+    assert homes(calibrated.robot.arm) == (2058.0,) * 6
+    assert set(calibrated.records) == {("joints", "")}
+    rig.store.path("joints").unlink()
+    with pytest.raises(CalibrationError, match="is missing"):
+        load_zeros(rig.robot_file, now=NOW, needed=True)
+    lenient = load_zeros(rig.robot_file, now=NOW, needed=False)
+    assert (lenient.robot, lenient.records) == (rig.robot, {})
 
 
 def test_a_robot_to_be_calibrated_has_its_zeros_and_the_delays_of_its_file(rig: RecordRig) -> None:
