@@ -26,6 +26,24 @@ POSE_MAX_DEG = (
 MOTION_MAX_DEG = 1.5  # of the small motion
 
 
+REMEDIES = {  # by how a check's name begins
+    "joints that count the other way": "turn the sign of `direction` of these joints in the robot file, and begin again",
+    "width between": (
+        "sweep again, to both stops; where they are elsewhere in your arm, say so in the robot file (`stops_rad`), or take"
+        " the zeros from a pose (--reference pose); a joint without stops: --no-stops JOINT"
+    ),
+    "limits beyond": "narrow `position_min_rad` and `position_max_rad` in the robot file, or look what stops the joint too early",
+    "stops repeat": "push less hard against the stops; look for a loose screw or horn",
+    "pose held": "put the arm into a jig, or rest it against something, and begin again",
+    "pose against": "it was held in another pose than the one asked for, or a stop was not reached; begin again",
+    "room to": "narrow the joint's limits, or turn its horn",
+    "commanded motion": (
+        "look for a joint that rubs, that hits something, or whose horn slips; for backlash (forerun calibrate servo); and for"
+        " two motors with each other's id"
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What was found, in the order of the robot file."""
@@ -44,20 +62,30 @@ def checks_of(evidence: Evidence) -> list[Check]:
         float(found != each.joint.direction) for found, each in zip(evidence.directions, evidence.measured, strict=True)
     ]
     wrong = ", ".join(name for name, one in zip(names, turned, strict=True) if one)
+    known = [_knows_stops(measured, by_pose=evidence.by_pose) for measured in evidence.measured]
+    widths = [abs(m.width_error_rad) if one else math.nan for m, one in zip(evidence.measured, known, strict=True)]
     checks = [
         Check(name=_named("joints that count the other way", wrong), value=sum(turned), limit=0.0, unit=""),
-        *_worst(
-            names, "width between the stops, off", [abs(m.width_error_rad) for m in evidence.measured], WIDTH_MAX_DEG
-        ),
+        *_worst(names, "width between the stops, off", widths, WIDTH_MAX_DEG),
         *_worst(names, "limits beyond the stops", [m.beyond_stops_rad for m in evidence.measured], BEYOND_MAX_DEG),
         *_worst(names, "stops repeat within", [m.repeatability_rad for m in evidence.measured], REPEAT_MAX_DEG),
         *_worst(names, "pose held still within", evidence.wandered_rad, STEADY_MAX_DEG),
     ]
     if evidence.by_pose:
-        apart = [abs(m.middles_apart_rad) for m in evidence.measured]
+        apart = [abs(m.middles_apart_rad) if one else math.nan for m, one in zip(evidence.measured, known, strict=True)]
         checks += _worst(names, "pose against the stops", apart, POSE_MAX_DEG)
     short = [math.nan if margin is None else MARGIN_RAD - margin for margin in evidence.margins_rad]
-    return [*checks, *_worst(names, "room to the encoder's seam, short of 2 degrees by", short, 0.0)]
+    return [*checks, *_worst(names, "room to the encoder's seam, short by", short, 0.0)]
+
+
+def _knows_stops(measured: JointMeasured, *, by_pose: bool) -> bool:
+    """Return whether the drawing's stops are to be believed: a pose is asked for where they are not those of the limits."""
+    return measured.stops_rad is not None and (measured.joint.stops_rad is not None or not by_pose)
+
+
+def remedy(check: Check) -> str:
+    """Return what to do about a check that failed."""
+    return next(text for begin, text in REMEDIES.items() if check.name.startswith(begin))
 
 
 def motion_check(names: Sequence[str], errors_rad: Sequence[float]) -> Check:

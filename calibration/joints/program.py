@@ -1,7 +1,7 @@
-"""homing offsets, zeros and ranges of the joints, from moving the limp arm by hand.
+"""Where each joint's zero is and how far it turns, from moving the limp arm by hand; docs/calibration/joints.md.
 
-Steps asked of the operator: "support-arm" (wait), "sweep" (watch), "direction-<joint>" (watch, one a joint), "direction-sure"
-(confirm), "hold-pose" (wait), "accept" (confirm), "arm-moves" (confirm).
+Steps asked of the operator: "support-arm" (wait), "sweep" (watch), "sweep-on" (confirm), "direction-<joint>" (watch, one a
+joint), "direction-sure" (confirm), "hold-pose" (wait), "accept" (confirm), "arm-moves" (confirm).
 
 Until the last answer everything is only read, and torque disabled. Homing offsets are then written, proved by a small motion,
 and written back unless that went well; the record is saved last.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.joints.checks import Evidence, checks_of, motion_check
+from calibration.joints.checks import Evidence, checks_of, motion_check, remedy
 from calibration.joints.directions import find_directions
 from calibration.joints.motors import PlainMotors, ServoMotors, open_motors
 from calibration.joints.offsets import OffsetsWritten, SeamPlan, plan_seams
@@ -139,7 +139,9 @@ def _accepted(workplace: Workplace, checks: tuple[Check, ...]) -> bool:
     operator.say(check_table(checks))
     failed = [check for check in checks if not check.passed]
     if failed:
-        operator.say("[red]Not calibrated[/]; nothing was changed. docs/calibration/joints.md says what to do.")
+        operator.say("[red]Not calibrated[/]; nothing was changed.")
+        for check in failed:
+            operator.say(f"{check.name}: {remedy(check)}")
         return False
     if not operator.confirm("accept", "Take these zeros, and prove them by a small motion?", default=True):
         operator.say("Given up; nothing was changed.")
@@ -172,7 +174,7 @@ def _proved(workplace: Workplace, plan: Plan, found: Found, arm: AnyArmConfig) -
     workplace.operator.say(check_table([check]))
     if check.passed:
         return RecordStore(workplace.records).save(_record(workplace, plan, found, proof, check))
-    workplace.operator.say("[red]Not calibrated[/]: the arm does not move as it is told. Its servos are as before.")
+    workplace.operator.say(f"[red]Not calibrated[/]; the motors' zeros are as before. {check.name}: {remedy(check)}")
     return None
 
 

@@ -16,6 +16,7 @@ from calibration.session.workplace import Workplace
 from interfaces.arm_config import JointConfig
 
 READINGS_A_LOOK = 4
+ATTEMPTS = 3
 SHORT_RAD = 0.052  # 3 degrees: a travel may be so much shorter than the drawing's, and is then complete all the same
 INSTRUCTION = (
     "Move every joint by hand to one stop, keep it there for a moment, then to the other, and do that twice. One joint after"
@@ -91,5 +92,11 @@ def sweep(workplace: Workplace, motors: Motors, plan: Plan) -> Swept:
             log.add(follow.add(motors.read()))
         return sweep_table(log.rows())
 
-    workplace.operator.watch("sweep", INSTRUCTION, look, log.is_complete)
+    operator = workplace.operator
+    for _ in range(ATTEMPTS):
+        operator.watch("sweep", INSTRUCTION, look, log.is_complete)
+        missing = [row.name for row in log.rows() if not row.is_complete]
+        question = f"Not yet from stop to stop: {', '.join(missing)}. Go on?"
+        if not missing or not operator.confirm("sweep-on", question, default=True):
+            break
     return log.swept()

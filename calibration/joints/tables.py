@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from calibration.joints.zero import JointMeasured
@@ -38,7 +39,7 @@ def identity_table(motors: Sequence[MotorIdentity]) -> Table:
 
 def sweep_table(rows: Sequence[SweepRow]) -> Table:
     """Return the living table of the sweep."""
-    table = _table("joint", "now", "lowest", "highest", "width", "expected", "visits", "still missing")
+    table = _table("joint", "now", "lowest", "highest", "width", "of", "visits", "missing")
     for row in rows:
         expected = "-" if row.expected_rad is None else _degrees(row.expected_rad)
         visits = "-" if row.expected_rad is None else f"{row.n_visits[0]} + {row.n_visits[1]}"
@@ -60,17 +61,17 @@ def _missing(row: SweepRow) -> str:
         return "turns freely"
     if row.is_complete:
         twice = min(row.n_visits) > 1
-        return "[green]done[/]" if twice else "[green]done[/], once; again shows how well it repeats"
+        return "[green]done[/]" if twice else "[green]done[/], once"
     if not any(row.n_visits) and row.missing_rad > 0.9 * row.expected_rad:
         return "[yellow]move it[/]"
     if row.missing_rad > math.radians(3.0):
         return f"[yellow]{_degrees(row.missing_rad)} to go[/]"
-    return "[yellow]keep it at its stops for a moment[/]"
+    return "[yellow]wait at its stops[/]"
 
 
 def side_table(name: str, positive: str, off_middle_rad: float | None, turned_rad: float) -> Table:
     """Return where a joint that is turned to its positive side stands now, as the robot file's direction has it."""
-    table = _table("joint", "to be turned", "the robot file takes it to be")
+    table = _table("joint", "to be moved", "taken to be")
     if off_middle_rad is None:
         seen, sign = f"turned by {_degrees(turned_rad)}", turned_rad
     else:
@@ -82,16 +83,16 @@ def side_table(name: str, positive: str, off_middle_rad: float | None, turned_ra
 
 def found_table(found: Sequence[JointMeasured], homes: Sequence[float], margins_rad: Sequence[float | None]) -> Table:
     """Return what was found of every joint, beside the robot file."""
-    table = _table("joint", "zero at", "range", "the robot file's", "width", "stops repeat", "seam off by")
+    table = _table("joint", "zero at", "range", "robot file", "width off", "repeats", "to seam")
     for joint, home, margin_rad in zip(found, homes, margins_rad, strict=True):
         low, high = joint.range_rad
         limits = joint.joint
         table.add_row(
             joint.joint.name,
             f"{home:.2f}",
-            f"{_degrees(low)} to {_degrees(high)}",
-            f"{_degrees(limits.position_min_rad)} to {_degrees(limits.position_max_rad)}",
-            "turns freely" if joint.stops_rad is None else f"{math.degrees(joint.width_error_rad):+.1f}",
+            f"{_degrees(low)}..{_degrees(high)}",
+            f"{_whole(limits.position_min_rad)}..{_whole(limits.position_max_rad)}",
+            "free" if joint.stops_rad is None else f"{math.degrees(joint.width_error_rad):+.1f}",
             "-" if math.isnan(joint.repeatability_rad) else f"{math.degrees(joint.repeatability_rad):.2f}",
             "-" if margin_rad is None else _degrees(margin_rad),
         )
@@ -108,10 +109,14 @@ def check_table(checks: Sequence[Check]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    table = Table()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits into 80 columns
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 or i == len(columns) - 1 else "right")
+        table.add_column(column, justify="left" if i in {0, len(columns) - 1} else "right", no_wrap=i == 0)
     return table
+
+
+def _whole(angle_rad: float) -> str:
+    return f"{math.degrees(angle_rad):.0f}"
 
 
 def _degrees(angle_rad: float) -> str:
