@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from calibration.board.board import BoardCorners
 from calibration.board.pose import BoardPose
 from calibration.geometry.transforms import Transform
+from interfaces.calibration.record import Check
 from interfaces.device_facts import CameraIntrinsics
 
 MAP_COLUMNS, MAP_ROWS = 8, 5
@@ -18,6 +19,8 @@ LEAN_MIN_DEG = 15.0  # a board seen straight on tells nothing of the focal lengt
 LEANS = ("top away", "bottom away", "left side away", "right side away")  # as the picture shows it
 VIEWS_PER_LEAN = 3
 DISTANCE_RATIO_MIN = 1.4  # of the farthest view to the nearest
+NEAR_TO_FAR_MAX_RATIO = 0.8
+FAR_TO_NEAR = "far : near"
 VIEWS_MIN = 24
 VIEWS_MAX = 60
 CORNERS_MIN = 12  # in a view that is taken
@@ -108,13 +111,23 @@ class Coverage:
             Need(name="picture covered", done=self.share, wanted=MAP_SHARE_MIN, advice=self._where()),
             *leans,
             Need(
-                name="far : near",
+                name=FAR_TO_NEAR,
                 done=ratio,
                 wanted=DISTANCE_RATIO_MIN,
                 advice="show it once so near that it fills the picture, and once farther away",
             ),
             Need(name="views", done=len(self.views), wanted=VIEWS_MIN, advice="show it from more sides"),
         ]
+
+    def checks(self) -> tuple[Check, ...]:
+        """Return whether enough was shown to believe what comes of it; somewhat less than is asked for."""
+        ratio = next(need.done for need in self.needs() if need.name == FAR_TO_NEAR)
+        never = sum(n_views == 0 for n_views in self.n_leaning())
+        return (
+            Check(name="picture without corners", value=1.0 - self.share, limit=1.0 - MAP_SHARE_MIN, unit="ratio"),
+            Check(name="sides that the board was never leaned to", value=never, limit=0.0, unit=""),
+            Check(name="nearest view over farthest", value=1.0 / ratio, limit=NEAR_TO_FAR_MAX_RATIO, unit="ratio"),
+        )
 
     def n_leaning(self) -> tuple[int, ...]:
         """Return how many views lean each way of LEANS."""

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.board.board import BoardCorners
+from calibration.board.board import FEWEST_CORNERS, BoardCorners
 from calibration.board.pose import camera_matrix, distortion_of, pose_of_board
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.errors import DeviceError
@@ -115,16 +115,34 @@ def estimate_lens(views: Sequence[BoardCorners], start: CameraIntrinsics) -> Len
     )
 
 
+def focal_by_halves(views: Sequence[BoardCorners], start: CameraIntrinsics) -> float:
+    """Return by what ratio the focal lengths differ that either half of the views gives by itself.
+
+    A sigma is worth nothing where views are such that several lenses explain them (a board never leaned): this shows it.
+    """
+    one, other = (estimate_lens(views[k::2], start).intrinsics for k in (0, 1))
+    return max(abs(one.focal_x_px / other.focal_x_px - 1.0), abs(one.focal_y_px / other.focal_y_px - 1.0))
+
+
 def without_strays(views: Sequence[BoardCorners], intrinsics: CameraIntrinsics) -> list[BoardCorners]:
-    """Return the views without corners that no lens near this one explains, and without views that then have too few."""
-    kept: list[BoardCorners] = []
+    """Return the views without corners that no lens near this one explains, and without views of which too few are left."""
     fits = [np.linalg.norm(pose_of_board(view, intrinsics).residuals_px, axis=1) for view in views]
     limit_px = max(STRAY_MIN_PX, STRAY_RATIO * float(np.median(np.concatenate(fits))))
-    for view, distances_px in zip(views, fits, strict=True):
-        good = distances_px < limit_px
-        if good.sum() >= len(good) / 2:
-            kept.append(BoardCorners(ids=view.ids[good], pixels=view.pixels[good], points_m=view.points_m[good]))
-    return kept
+    cleaned = (_without_strays(view, intrinsics, limit_px) for view in views)
+    return [view for view in cleaned if view is not None]
+
+
+def _without_strays(view: BoardCorners, intrinsics: CameraIntrinsics, limit_px: float) -> BoardCorners | None:
+    fewest = max(FEWEST_CORNERS, len(view.ids) * 2 // 3)
+    while len(view.ids) >= fewest:
+        distances_px = np.linalg.norm(pose_of_board(view, intrinsics).residuals_px, axis=1)
+        worst = int(distances_px.argmax())
+        if distances_px[worst] < limit_px:
+            return view
+        # One at a time: a stray one pulls the pose, and others seem off that are not.
+        good = np.arange(len(view.ids)) != worst
+        view = BoardCorners(ids=view.ids[good], pixels=view.pixels[good], points_m=view.points_m[good])
+    return None
 
 
 def _rms(residuals_px: Array) -> float:

@@ -10,7 +10,16 @@ from typing import Literal
 import numpy as np
 
 from calibration.board.board import BoardCorners
-from calibration.camera.estimate import LensEstimate, LensFit, estimate_lens, fit_of, guess, held_out, without_strays
+from calibration.camera.estimate import (
+    LensEstimate,
+    LensFit,
+    estimate_lens,
+    fit_of,
+    focal_by_halves,
+    guess,
+    held_out,
+    without_strays,
+)
 from interfaces.calibration.record import Check
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.errors import RefusedError
@@ -21,7 +30,7 @@ FOCAL_OFF_MAX_RATIO = 0.003  # at half a metre that is 1.5 mm
 CENTRE_OFF_MAX_RATIO = 0.005  # of the width: 6 px of 1280, 0.4 degrees
 FOCAL_SIGMA_MAX_RATIO = 0.001
 CENTRE_SIGMA_MAX_RATIO = 0.002  # of the width
-UNCOVERED_MAX_RATIO = 0.2
+HALVES_MAX_RATIO = 0.005
 OVERFIT_MAX_RATIO = 1.5
 VIEWS_FEWEST = 12
 SIGMAS = 2.0  # what the board itself cannot tell is not held against the maker
@@ -49,9 +58,15 @@ class Judgement:
 
 
 def judge(
-    views: Sequence[BoardCorners], size_px: tuple[int, int], factory: CameraIntrinsics | None, uncovered_ratio: float
+    views: Sequence[BoardCorners],
+    size_px: tuple[int, int],
+    factory: CameraIntrinsics | None,
+    shown: tuple[Check, ...] = (),
 ) -> Judgement:
-    """Return what is believed of the lens; raises RefusedError for too few views, DeviceError where no lens explains them."""
+    """Return what is believed of the lens; `shown` are checks of how well the board was shown.
+
+    Raises RefusedError for too few views, DeviceError where no lens explains them.
+    """
     if len(views) < VIEWS_FEWEST:
         raise RefusedError(
             f"{len(views)} views of the board tell too little of a lens; expected at least {VIEWS_FEWEST}"
@@ -61,17 +76,22 @@ def judge(
     used, judged_by = held_out(kept)
     estimate = estimate_lens(used, first.intrinsics)
     estimate_fit = fit_of(judged_by, estimate.intrinsics)
-    uncovered = Check(name="picture without corners", value=uncovered_ratio, limit=UNCOVERED_MAX_RATIO, unit="ratio")
     against, factory_fit = (), None
     if factory is not None:
         factory_fit = fit_of(kept, factory)
         against = _against(factory, factory_fit, fit_of(judged_by, factory), estimate, estimate_fit)
     right = bool(against) and all(check.passed for check in against)
+    halves = Check(
+        name="focal lengths by either half of the views differ by",
+        value=1e2 * focal_by_halves(kept, first.intrinsics),
+        limit=1e2 * HALVES_MAX_RATIO,
+        unit="%",
+    )
     believed = factory if right and factory is not None else estimate.intrinsics
     return Judgement(
         source="factory" if right else "estimated",
         intrinsics=believed,
-        checks=(*(against if right else _of_estimate(estimate, estimate_fit)), uncovered),
+        checks=(*(against if right else _of_estimate(estimate, estimate_fit)), halves, *shown),
         against_factory=against,
         factory=factory,
         estimate=estimate,

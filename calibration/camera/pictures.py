@@ -13,7 +13,7 @@ from calibration.camera.estimate import LensFit
 from calibration.camera.judge import Judgement
 from interfaces.messages import Rgb
 
-ARROW_SHARE = 0.06  # of the width: how long the arrow of a large residual is drawn
+PARTS = 16  # of the width, that residuals are averaged in
 
 
 def save_pictures(path: Path, judgement: Judgement, sample: Rgb | None) -> None:
@@ -24,7 +24,7 @@ def save_pictures(path: Path, judgement: Judgement, sample: Rgb | None) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(2, 2, figsize=(11, 7), constrained_layout=True)
-    title = f"estimated lens, views held out: {judgement.estimate_fit.rms_px:.3f} px rms"
+    title = f"estimated, views held out: {judgement.estimate_fit.rms_px:.3f} px rms"
     _arrows(axes[0, 1], judgement.estimate_fit, judgement, title)
     if judgement.factory_fit is not None:
         title = f"maker's lens, all views: {judgement.factory_fit.rms_px:.3f} px rms"
@@ -40,22 +40,24 @@ def save_pictures(path: Path, judgement: Judgement, sample: Rgb | None) -> None:
 
 
 def _arrows(axis: Any, fit: LensFit, judgement: Judgement, title: str) -> None:
-    """Draw what is left at every corner, much enlarged."""
-    lengths_px = np.linalg.norm(fit.residuals_px, axis=1)
-    long_px = max(float(np.percentile(lengths_px, 98)), 1e-6)
-    enlarged = ARROW_SHARE * judgement.intrinsics.width_px / long_px
+    """Draw where corners were, and what is left of them on average in each part of the picture, much enlarged."""
+    width_px, height_px = judgement.intrinsics.width_px, judgement.intrinsics.height_px
+    axis.plot(*fit.pixels.T, ".", color="0.8", markersize=2)
+    part_px = width_px / PARTS
+    parts = (fit.pixels // part_px).astype(int)
+    keys, which, counts = np.unique(parts, axis=0, return_inverse=True, return_counts=True)
+    means_px = np.zeros((len(keys), 2))
+    np.add.at(means_px, which.ravel(), fit.residuals_px)
+    means_px /= counts[:, None]
+    lengths_px = np.linalg.norm(means_px, axis=1)
+    enlarged = part_px / max(float(lengths_px.max()), 1e-6)
+    middle_px = (keys + 0.5) * part_px
     axis.quiver(
-        *fit.pixels.T,
-        *(fit.residuals_px.T * enlarged),
-        lengths_px,
-        angles="xy",
-        scale_units="xy",
-        scale=1.0,
-        width=0.002,
+        *middle_px.T, *(means_px.T * enlarged), lengths_px, angles="xy", scale_units="xy", scale=1.0, width=0.004
     )
-    axis.set_title(f"{title}; arrows {enlarged:.0f} times")
-    axis.set_xlim(0, judgement.intrinsics.width_px)
-    axis.set_ylim(judgement.intrinsics.height_px, 0)
+    axis.set_title(f"{title} (arrows {enlarged:.0f} times)", fontsize=10)
+    axis.set_xlim(0, width_px)
+    axis.set_ylim(height_px, 0)
     axis.set_aspect("equal")
 
 

@@ -56,9 +56,8 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
     if shown != used and facts.intrinsics is None:
         raise RefusedError(f"camera {used.name} does not tell how its sizes relate: leave out --size")
     show, facts_shown = _show(workplace, shown, board)
-    uncovered_ratio = 1.0 - show.coverage.share
     views = [view.corners for view in show.coverage.views]
-    judgement = judge(views, (shown.width_px, shown.height_px), facts_shown.intrinsics, uncovered_ratio)
+    judgement = judge(views, (shown.width_px, shown.height_px), facts_shown.intrinsics, show.coverage.checks())
     lens = judgement.intrinsics
     if shown != used:
         lens = at_other_size(lens, facts_shown.intrinsics, facts.intrinsics)
