@@ -6,6 +6,7 @@ Exit status: 0 measured and good, 1 not good enough, 2 refused, 130 given up."""
 from __future__ import annotations
 
 import argparse
+import getpass
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -66,7 +67,8 @@ def _run_with_robot(what: str, program: ModuleType, arguments: argparse.Namespac
     from calibration.session.guardian import Guardian
     from forerun.workplace import workplace_for
 
-    arguments.yes |= what in ASK_NOTHING
+    if what in ASK_NOTHING:  # nobody answers as ENTER would, for nobody is asked
+        arguments.yes, arguments.operator = True, arguments.operator or getpass.getuser()
     workplace = workplace_for(what, arguments)
     with nullcontext() if what in WITHOUT_MOTORS else Guardian(arguments.robot):
         return int(program.run(workplace, arguments))

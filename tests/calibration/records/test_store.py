@@ -165,6 +165,7 @@ def save_in_a_process_killed_at(step: int, rig: RecordRig) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")  # the child touches no lock
 def test_killed_at_any_step_the_present_record_is_whole(rig: RecordRig) -> None:
     """Every call that touches the disk is one step; the program is killed before each, in turn."""
     found: list[bytes] = []
