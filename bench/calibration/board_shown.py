@@ -20,7 +20,7 @@ LEAN_DEG = (20.0, 38.0)
 PLACES = ((0, 0), (-1, -1), (1, -1), (1, 1), (-1, 1), (0, -1), (1, 0), (0, 1), (-1, 0))  # in the picture, in turn
 EDGE_PX = 3.0
 ABOVE_TABLE_M = 0.005
-HOLD_TICKS = 4
+HOLD_TICKS = 3
 
 
 def show_well(simulated: SimulatedWorkplace, seed: int) -> None:
