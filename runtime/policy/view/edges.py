@@ -96,7 +96,7 @@ def _at(image: NDArray[np.float32], pixels: Array) -> Array:
     flat = pixels.reshape(-1, 1, 2).astype(np.float32)
     # remap takes pictures of at most 32767 rows.
     parts = [
-        cv2.remap(image, part, np.empty(0), cv2.INTER_LINEAR) for part in np.split(flat, range(30000, len(flat), 30000))
+        cv2.remap(image, part, np.empty(0), cv2.INTER_CUBIC) for part in np.split(flat, range(30000, len(flat), 30000))
     ]
     return np.concatenate([np.asarray(part, np.float64).ravel() for part in parts]).reshape(pixels.shape[:-1])
 

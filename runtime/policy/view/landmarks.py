@@ -137,7 +137,7 @@ def from_bytes(content: bytes, name: str) -> Landmarks:
             plane=TablePlane(normal=plane[:3], distance_m=float(plane[3])),
             by_depth=bool(arrays["by_depth"]),
         )
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile, TypeError) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, TypeError) as error:
         raise CalibrationError(f"{name}: not landmarks of a camera's view: {error}") from error
     _check_shapes(landmarks, name)
     return landmarks

@@ -14,7 +14,7 @@ from interfaces.messages import DepthMm, Frame, Rgb
 from runtime.policy.view.edges import gradient_of
 from runtime.policy.view.features import find_features, matches
 from runtime.policy.view.landmarks import Landmarks
-from runtime.policy.view.pinhole import Array, Pinhole, rotation_angle_deg
+from runtime.policy.view.pinhole import Array, Pinhole, rotation_angle_deg, transformed
 from runtime.policy.view.pose_fit import Fit, Sight, fit_pose
 from runtime.policy.view.rough_search import rough_poses
 from runtime.policy.view.table_plane import plane_from_depth
@@ -23,6 +23,7 @@ POINTS_MIN = 12  # fewer points in place prove nothing
 EDGES_MIN = 40
 EDGE_SHARE_MIN = 0.45  # of the landmark edges: with fewer in place it may be another place
 _RANSAC_PX = 3.0
+_TURN_MAX_DEG = 60.0  # nobody bumps a camera so far; what fits there is another thing, or mirrored
 # However many landmarks there are, their places, and the lens, are known only so well.
 _FLOOR_MM, _FLOOR_DEG = 0.25, 0.02
 
@@ -121,6 +122,8 @@ def _by_points(points_m: Array, pixels: Array, pinhole: Pinhole) -> tuple[Array 
     pose = np.eye(4)
     pose[:3, :3] = np.asarray(cv2.Rodrigues(rotation)[0], np.float64)
     pose[:3, 3] = np.ravel(translation)
+    if transformed(pose, points_m[chosen])[:, 2].min() <= 0:  # behind the camera: a mirrored picture
+        return None, none
     return pose, chosen
 
 
@@ -144,6 +147,9 @@ def _worst_sigma(covariance: Array) -> float:
 
 
 def _doubt(fit: Fit) -> str:
+    turn_deg = rotation_angle_deg(fit.now_from_then[:3, :3])
+    if turn_deg > _TURN_MAX_DEG:
+        return f"what is seen would be the old view turned by {turn_deg:.0f} degrees"
     if fit.n_points >= POINTS_MIN or (fit.n_edges >= EDGES_MIN and fit.edge_share >= EDGE_SHARE_MIN):
         return ""
     return (

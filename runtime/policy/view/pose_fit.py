@@ -164,13 +164,14 @@ def _judged(pose: Array, landmarks: Landmarks, sight: Sight, pinhole: Pinhole) -
     information, _ = _normal_equations(equations)
     # What is not determined at all has a sigma of a radian and a metre, not of infinity.
     covariance: Array = np.linalg.inv(information + np.eye(6)).astype(np.float64)
-    off = sight.point_px - pinhole.project(transformed(pose, landmarks.point_m[sight.point_index]))
-    near = np.linalg.norm(off, axis=1) < _IN_PLACE_PX
-    expected, _ = expected_edges(pose, landmarks, pinhole)
+    points_m = transformed(pose, landmarks.point_m[sight.point_index])
+    off = sight.point_px - pinhole.project(points_m)
+    near = (np.linalg.norm(off, axis=1) < _IN_PLACE_PX) & (points_m[:, 2] > 0)  # behind the camera all is mirrored
+    expected, edges_m = expected_edges(pose, landmarks, pinhole)
     offsets = edge_offsets(sight.gradient, expected, 2.0, nearest=True) if len(landmarks.edge_m) else np.empty(0)
     width, height = pinhole.size_px
     x, y = expected.pixels.T
-    in_view = (x > 3) & (x < width - 4) & (y > 3) & (y < height - 4)
+    in_view = (x > 3) & (x < width - 4) & (y > 3) & (y < height - 4) & (edges_m[:, 2] > 0)
     in_place = in_view & (np.abs(offsets) < _IN_PLACE_PX)
     squares = np.concatenate([(off[near] ** 2).sum(axis=1), offsets[in_place] ** 2])
     return Fit(
