@@ -33,10 +33,18 @@ class RecordRig:
     def __init__(self, folder: Path, require: tuple[RecordKind, ...] = ("joints",), **calibration: Any) -> None:
         """Write the robot file; `calibration` are other values of its table."""
         self.robot_file = folder / "mine.toml"
-        self.folder = folder / "records"
         table = CalibrationConfig(folder="records", require=require, max_age_days=90.0, offsets="record", view="off")
         self.write(replace(load_robot(SIMULATED_ROBOT), calibration=replace(table, **calibration)))
-        self.store = RecordStore(self.folder, self.robot_file)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder of its records."""
+        return self.robot_file.parent / "records" / self.robot.name
+
+    @property
+    def store(self) -> RecordStore:
+        """Return its records."""
+        return RecordStore(self.folder, self.robot_file)
 
     def write(self, robot: RobotConfig) -> None:
         """Make this the robot."""

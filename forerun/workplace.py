@@ -26,8 +26,7 @@ def workplace_for(what: str, arguments: argparse.Namespace) -> Workplace:
     """
     calibrated = load_zeros(arguments.robot, now=datetime.now(timezone.utc), needed=what in MOVING)
     robot = calibrated.robot
-    folder = robot.calibration.folder if robot.calibration else "calibration"
-    records = arguments.robot.resolve().parent / folder
+    records = calibrated.folder or arguments.robot.parent / "calibration"
     clock = MonotonicClock()
     ask = YesOperator(clock, arguments.operator) if arguments.yes else TerminalOperator(arguments.operator)
     return Workplace(

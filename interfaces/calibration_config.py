@@ -15,7 +15,7 @@ RECORD_KINDS: tuple[RecordKind, ...] = get_args(RecordKind)
 class CalibrationConfig:
     """How this robot is calibrated; a robot file without this table asks for no records, and applies none."""
 
-    folder: str  # of the records; relative to the robot file
+    folder: str  # relative to the robot file; in it, each robot's records have a folder of its name
     require: tuple[RecordKind, ...]  # the runtime refuses to arm without these
     max_age_days: float  # older records are expired
     offsets: Literal["record", "eeprom"]  # where homing offsets go: nothing is written into the servos, or it is

@@ -25,7 +25,7 @@ from interfaces.calibration.homes import motor_ids
 from interfaces.calibration.joints import JointsRecord
 from interfaces.calibration.motion import LatencyRecord, ServoRecord
 from interfaces.calibration.record import ArmIdentity, CameraIdentity
-from interfaces.calibration.record_file import KINDS_OF_CAMERA, RecordPlace, read_record
+from interfaces.calibration.record_file import KINDS_OF_CAMERA, RecordPlace, plain_name, read_record
 from interfaces.calibration_config import RECORD_KINDS
 from interfaces.camera_config import CameraConfig
 from interfaces.errors import CalibrationError
@@ -58,14 +58,20 @@ class Finding:
 
 
 def records_folder(robot_file: Path, robot: RobotConfig) -> Path | None:
-    """Return the folder of a robot's records, None where its file has no table [calibration]."""
-    return robot_file.parent / robot.calibration.folder if robot.calibration else None
+    """Return the folder of a robot's records, None where its file has no table [calibration].
+
+    It is named after the robot: several may lie beside each other, and share what their files have in common. Raises
+    CalibrationError for a robot whose name cannot be the name of a folder.
+    """
+    if robot.calibration is None:
+        return None
+    return robot_file.parent / robot.calibration.folder / plain_name(robot.name, "robot")
 
 
 def examine(robot_file: Path, robot: RobotConfig, now: datetime) -> list[Finding]:
     """Return what is to be said of every record that this robot may have; `now` is in UTC.
 
-    Raises CalibrationError for a camera whose name cannot be the name of a file.
+    Raises CalibrationError for a robot or a camera whose name cannot be the name of a file.
     """
     return [_examine(place, robot, now) for place in record_places(robot_file, robot)]
 

@@ -41,12 +41,7 @@ class RecordPlace:
         """Return the name of its file, without ".toml"; raises CalibrationError for a subject that is no plain name."""
         if not self.subject:
             return self.kind
-        if not _PLAIN.fullmatch(self.subject):
-            raise CalibrationError(
-                f"{self.folder}: a {self.kind} record about {self.subject!r}: records are named after their camera, and so"
-                " its name may have letters, digits, '-', '_' and '.' only"
-            )
-        return f"{self.kind}-{self.subject}"
+        return f"{self.kind}-{plain_name(self.subject, 'camera')}"
 
     @property
     def path(self) -> Path:
@@ -73,6 +68,16 @@ class RecordPlace:
     def refusal(self, what: str) -> CalibrationError:
         """Return the error that says what is wrong with this record, and how to mend it."""
         return CalibrationError(f"{self.path}: {what}; make a new one: {self.command}")
+
+
+def plain_name(name: str, what: str) -> str:
+    """Return the name of a robot or a camera, which becomes that of a folder or a file; raises CalibrationError where it cannot."""
+    if not _PLAIN.fullmatch(name):
+        raise CalibrationError(
+            f"{what} {name!r}: its calibration records are named after it, and so its name may have letters, digits, '-', '_'"
+            " and '.' only"
+        )
+    return name
 
 
 def seal(record: AnyRecord) -> bytes:

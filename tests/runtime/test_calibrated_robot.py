@@ -88,7 +88,7 @@ def test_of_two_delays_the_newest_counts(tmp_path: Path) -> None:
 def test_a_missing_record_is_refused_with_the_command_that_makes_it(tmp_path: Path) -> None:
     rig = RecordRig(tmp_path)
     assert refusal(rig) == (
-        f"{tmp_path}/records/joints.toml: the record is missing; make a new one: forerun calibrate joints {rig.robot_file}"
+        f"{tmp_path}/records/simulated/joints.toml: the record is missing; make a new one: forerun calibrate joints {rig.robot_file}"
     )
 
 
@@ -274,6 +274,21 @@ def test_an_arm_that_is_to_move_needs_its_zeros(rig: RecordRig) -> None:
         load_zeros(rig.robot_file, now=NOW, needed=True)
     lenient = load_zeros(rig.robot_file, now=NOW, needed=False)
     assert (lenient.robot, lenient.records) == (rig.robot, {})
+
+
+def test_two_robots_whose_files_lie_beside_each_other_have_records_of_their_own(rig: RecordRig, tmp_path: Path) -> None:
+    other = RecordRig(tmp_path)
+    other.robot_file = tmp_path / "other.toml"
+    other.write(replace(rig.robot, name="other"))
+    assert "other/joints.toml: the record is missing" in refusal(other)
+    other.save(other.joints(shift=-1.0))
+    assert homes(load(other).robot.arm) == (2047.0,) * 6
+    assert homes(load(rig).robot.arm) == (2058.0,) * 6
+
+
+def test_a_robot_whose_name_can_name_no_folder_is_refused(rig: RecordRig) -> None:
+    rig.write(replace(rig.robot, name="my arm"))
+    assert "robot 'my arm': its calibration records are named after it" in refusal(rig)
 
 
 def test_a_robot_to_be_calibrated_has_its_zeros_and_the_delays_of_its_file(rig: RecordRig) -> None:

@@ -131,7 +131,7 @@ def test_files_beside_a_record_are_those_it_names(rig: RecordRig) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_said(rig: RecordRig) -> None:
-    rig.folder.write_text("a file, no folder")
+    rig.folder.parent.write_text("a file, no folder")
     with pytest.raises(RefusedError, match="cannot be written"):
         rig.save(rig.joints())
 

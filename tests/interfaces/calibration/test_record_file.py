@@ -37,7 +37,7 @@ def record(rig: RecordRig) -> JointsRecord:
 @pytest.fixture
 def place(rig: RecordRig) -> RecordPlace:
     """Where that record belongs."""
-    rig.folder.mkdir()
+    rig.folder.mkdir(parents=True)
     return rig.store.place("joints")
 
 
@@ -175,7 +175,7 @@ def test_the_files_beside_a_record_are_part_of_it(rig: RecordRig) -> None:
 def test_a_record_names_no_file_but_beside_it(rig: RecordRig, name: str) -> None:
     data = seal(rig.view()).replace(b"landmarks.npz", name.encode())
     place = rig.store.place("view", "front")
-    rig.folder.mkdir()
+    rig.folder.mkdir(parents=True)
     place.path.write_bytes(resealed(data))
     with pytest.raises(CalibrationError):
         read_record(place)
