@@ -82,7 +82,10 @@ class BoardFinder:
         if axes_px is None:
             return None
         margin_squares = (1.0 - self.spec.marker_m / self.spec.square_m) / 2
-        fitted = fit_corners(grey, guesses, axes_px, margin_squares)
+        try:
+            fitted = fit_corners(grey, guesses, axes_px, margin_squares)
+        except np.linalg.LinAlgError:  # a board seen from its edge has no corners
+            return None
         kept = flat[fitted.good]
         if len(kept) < FEWEST_CORNERS or self._board.checkCharucoCornersCollinear(kept):
             return None

@@ -51,18 +51,12 @@ def fit_corners(grey: NDArray[np.uint8], pixels: Array, axes_px: Array, margin_s
     state = _first_guess(patches, offsets, weights, start, axes_px)
     shift_px = np.full(len(pixels), np.inf)
     for _ in range(N_STEPS):
-        residual, jacobian = _model(state, offsets, patches)
-        weighted = np.swapaxes(jacobian * weights[..., None], 1, 2)
-        normal = weighted @ jacobian
-        # A little of the diagonal keeps what cannot be told (the width of an edge sharper than a pixel) where it is.
-        diagonal = np.einsum("cii->ci", normal)
-        normal = normal + np.eye(N_UNKNOWNS) * (1e-3 * diagonal + 1e-9)[:, None, :]
-        step: Array = np.asarray(np.linalg.solve(normal, weighted @ residual[..., None]), np.float64)[..., 0]
-        before = _crossing(state)
-        state = _limited(state, step)
-        shift_px = np.linalg.norm(_crossing(state) - before, axis=1)
-        if (shift_px < CONVERGED_PX).all():
+        moving = np.flatnonzero(shift_px > CONVERGED_PX)
+        if not len(moving):
             break
+        after = _stepped(state[moving], offsets[moving], patches[moving], weights[moving])
+        shift_px[moving] = np.linalg.norm(_crossing(after) - _crossing(state[moving]), axis=1)
+        state[moving] = after
     residual, _ = _model(state, offsets, patches)
     misfit = np.sqrt((weights * residual**2).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9))
     contrast = np.maximum(np.abs(state[:, 5]), 1e-9)
@@ -78,6 +72,18 @@ def fit_corners(grey: NDArray[np.uint8], pixels: Array, axes_px: Array, margin_s
         & (weights.sum(axis=1) > 12)
     )
     return FittedCorners(pixels=np.rint(pixels) + found, good=good, width_px=state[:, 6])
+
+
+def _stepped(state: Array, offsets: Array, patches: Array, weights: Array) -> Array:
+    """Return the state after one step towards the least squares."""
+    residual, jacobian = _model(state, offsets, patches)
+    weighted = np.swapaxes(jacobian * weights[..., None], 1, 2)
+    normal = weighted @ jacobian
+    # A little of the diagonal keeps what cannot be told (the width of an edge sharper than a pixel) where it is.
+    diagonal = np.einsum("cii->ci", normal)
+    normal = normal + np.eye(N_UNKNOWNS) * (1e-3 * diagonal + 1e-9)[:, None, :]
+    step = np.asarray(np.linalg.solve(normal, weighted @ residual[..., None]), np.float64)[..., 0]
+    return _limited(state, step)
 
 
 def _pixels_that_count(
