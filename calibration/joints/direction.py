@@ -21,19 +21,19 @@ ITSELF_RAD = 0.087  # ... and the one that was asked for by less than that
 class TurnedByHand:
     """Where one joint was before and after it was turned to its positive side, in counts, continuous."""
 
-    before: float
-    after: float
-    low: float | None  # the ends of its travel; None where it turns freely
-    high: float | None
+    before_counts: float
+    after_counts: float
+    low_counts: float | None  # the ends of its travel; None where it turns freely
+    high_counts: float | None
 
 
 def counted_direction(turned: TurnedByHand, rad_per_count: float) -> int | None:
     """Return 1 where the motor counts up towards the positive side, -1 where down, None where that is not to be told."""
-    if turned.low is None or turned.high is None:
-        way = turned.after - turned.before
+    if turned.low_counts is None or turned.high_counts is None:
+        way = turned.after_counts - turned.before_counts
         return None if abs(way) * rad_per_count < TURNED_RAD else int(np.sign(way))
-    off_middle = turned.after - (turned.low + turned.high) / 2
-    if abs(off_middle) < OFF_MIDDLE_RATIO * (turned.high - turned.low):
+    off_middle = turned.after_counts - (turned.low_counts + turned.high_counts) / 2
+    if abs(off_middle) < OFF_MIDDLE_RATIO * (turned.high_counts - turned.low_counts):
         return None
     return int(np.sign(off_middle))
 

@@ -28,7 +28,7 @@ class TurningLog:
     def __init__(self, plan: Plan, index: int, swept: Swept, rad_per_count: float) -> None:
         joint, travel = plan.joints[index], swept.travels[index]
         has_stops = plan.stops_rad(joint) is not None
-        self._ends = (travel.low.counts, travel.high.counts) if has_stops else (None, None)
+        self._ends = (travel.low.at_counts, travel.high.at_counts) if has_stops else (None, None)
         self._index, self._joint, self._rad_per_count = index, joint, rad_per_count
         self._readings: list[Counts] = []
 
@@ -40,7 +40,9 @@ class TurningLog:
     def turned(self) -> TurnedByHand:
         """Return the joint's way so far."""
         before, after = (float(reading[self._index]) for reading in (self._readings[0], self._readings[-1]))
-        return TurnedByHand(before=before, after=after, low=self._ends[0], high=self._ends[1])
+        return TurnedByHand(
+            before_counts=before, after_counts=after, low_counts=self._ends[0], high_counts=self._ends[1]
+        )
 
     @property
     def moved_rad(self) -> Counts:
@@ -55,9 +57,13 @@ class TurningLog:
     def look(self) -> Table:
         """Return what the operator sees."""
         turned, sense = self.turned, self._joint.direction * self._rad_per_count
-        middle = None if turned.low is None or turned.high is None else (turned.low + turned.high) / 2
-        off_middle_rad = None if middle is None else (turned.after - middle) * sense
-        turned_rad = (turned.after - turned.before) * sense
+        middle = (
+            None
+            if turned.low_counts is None or turned.high_counts is None
+            else (turned.low_counts + turned.high_counts) / 2
+        )
+        off_middle_rad = None if middle is None else (turned.after_counts - middle) * sense
+        turned_rad = (turned.after_counts - turned.before_counts) * sense
         return side_table(self._joint.name, self._joint.positive or NO_WORDS, off_middle_rad, turned_rad)
 
     def is_done(self) -> bool:

@@ -115,7 +115,7 @@ def _reason(name: str, span: Span, margin_deg: float, motors: ServoMotors, *, wr
     rule = motors.rule
     horn = (
         f"take its horn off, and put it back so that the count is about {rule.ticks_per_turn // 2} in the middle of the"
-        f" travel (it is {(span.low + span.high) / 2 % rule.ticks_per_turn:.0f})"
+        f" travel (it is {(span.low_ticks + span.high_ticks) / 2 % rule.ticks_per_turn:.0f})"
     )
     if not rule.moves_seam:
         return f"{found}, and no homing offset moves the seam of this servo; {horn}"

@@ -30,13 +30,13 @@ class SeamRule:
 class Span:
     """What must be free of the seam, in continuous bare counts."""
 
-    low: float
-    high: float
+    low_ticks: float
+    high_ticks: float
 
     @property
     def width(self) -> float:
         """Return its width."""
-        return self.high - self.low
+        return self.high_ticks - self.low_ticks
 
 
 def best_offset(span: Span, rule: SeamRule) -> int:
@@ -45,7 +45,7 @@ def best_offset(span: Span, rule: SeamRule) -> int:
         return 0
     turn, largest = rule.ticks_per_turn, rule.offset_max_ticks
     middle = (turn - 1) / 2
-    wanted = round((span.low + span.high) / 2 - middle)
+    wanted = round((span.low_ticks + span.high_ticks) / 2 - middle)
     wrapped = (wanted + turn // 2) % turn - turn // 2
     inside = [offset for offset in (wrapped, largest, -largest) if abs(offset) <= largest]
     return max(inside, key=lambda offset: (margin_ticks(span, offset, rule), -abs(offset)))
@@ -58,8 +58,8 @@ def margin_ticks(span: Span, shift: int, rule: SeamRule) -> float:
     """
     last = rule.ticks_per_turn - 1
     if rule.moves_seam:
-        low = (span.low - shift) % rule.ticks_per_turn
+        low = (span.low_ticks - shift) % rule.ticks_per_turn
         return min(low, last - (low + span.width))
-    bare = span.low % rule.ticks_per_turn
+    bare = span.low_ticks % rule.ticks_per_turn
     positions = bare - shift
     return min(bare, last - (bare + span.width), positions, last - (positions + span.width))

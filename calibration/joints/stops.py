@@ -26,7 +26,7 @@ ALIKE_RAD = 0.0062  # 4 ticks: visits this close to the outermost one are averag
 class Stop:
     """One end of a joint's travel."""
 
-    counts: float
+    at_counts: float
     n_visits: int  # with a dwell
     spread_rad: float  # between visits; NaN where there was one
 
@@ -40,24 +40,24 @@ class Travel:
 
     def width_rad(self, rad_per_count: float) -> float:
         """Return how far it is from stop to stop."""
-        return (self.high.counts - self.low.counts) * rad_per_count
+        return (self.high.at_counts - self.low.at_counts) * rad_per_count
 
 
 def find_travel(counts: NDArray[np.float64], rad_per_count: float) -> Travel:
     """Return the ends of one joint's travel from all its counts (reading,) in the order they were measured."""
     low = _high_end(-counts, rad_per_count)
     high = _high_end(counts, rad_per_count)
-    return Travel(low=Stop(counts=-low.counts, n_visits=low.n_visits, spread_rad=low.spread_rad), high=high)
+    return Travel(low=Stop(at_counts=-low.at_counts, n_visits=low.n_visits, spread_rad=low.spread_rad), high=high)
 
 
 def _high_end(counts: NDArray[np.float64], rad_per_count: float) -> Stop:
     ends = [_plateau(visit, rad_per_count) for visit in _visits(counts, rad_per_count)]
     dwelt = np.array([end for end, n_readings in ends if n_readings >= DWELL_READINGS])
     if len(dwelt) == 0:
-        return Stop(counts=float(counts.max()), n_visits=0, spread_rad=float("nan"))
+        return Stop(at_counts=float(counts.max()), n_visits=0, spread_rad=float("nan"))
     alike = dwelt[dwelt >= dwelt.max() - ALIKE_RAD / rad_per_count]
     spread_rad = float(np.ptp(dwelt)) * rad_per_count if len(dwelt) > 1 else float("nan")
-    return Stop(counts=float(alike.mean()), n_visits=len(dwelt), spread_rad=spread_rad)
+    return Stop(at_counts=float(alike.mean()), n_visits=len(dwelt), spread_rad=spread_rad)
 
 
 def _visits(counts: NDArray[np.float64], rad_per_count: float) -> list[NDArray[np.float64]]:

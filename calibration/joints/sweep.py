@@ -48,7 +48,7 @@ class SweepLog:
         """Return the travels of all joints."""
         readings = np.array(self._readings)
         travels = tuple(find_travel(column, self._rad_per_count) for column in readings.T)
-        middles = np.array([(travel.low.counts + travel.high.counts) / 2 for travel in travels])
+        middles = np.array([(travel.low.at_counts + travel.high.at_counts) / 2 for travel in travels])
         return Swept(travels=travels, middles=middles)
 
     def rows(self) -> list[SweepRow]:
@@ -73,8 +73,8 @@ class SweepLog:
         return SweepRow(
             name=joint.name,
             now_rad=now * self._rad_per_count,
-            lowest_rad=(travel.low.counts - start) * self._rad_per_count,
-            highest_rad=(travel.high.counts - start) * self._rad_per_count,
+            lowest_rad=(travel.low.at_counts - start) * self._rad_per_count,
+            highest_rad=(travel.high.at_counts - start) * self._rad_per_count,
             expected_rad=None if stops_rad is None else stops_rad[1] - stops_rad[0],
             missing_rad=missing_rad,
             n_visits=(travel.low.n_visits, travel.high.n_visits),

@@ -44,7 +44,7 @@ class JointMeasured:
         """Return from where to where it turns: between its stops, or, where it has none, the limits of the robot file."""
         if self.stops_rad is None:
             return self.joint.position_min_rad, self.joint.position_max_rad
-        ends = sorted((self.angle_rad(self.travel.low.counts), self.angle_rad(self.travel.high.counts)))
+        ends = sorted((self.angle_rad(self.travel.low.at_counts), self.angle_rad(self.travel.high.at_counts)))
         return ends[0], ends[1]
 
     @property
@@ -93,7 +93,7 @@ def went_all_around(travel: Travel, rad_per_count: float) -> bool:
 
 def zero_by_stops(joint: JointConfig, travel: Travel, stops_rad: tuple[float, float], rad_per_count: float) -> float:
     """Return the count at 0 rad, from the middle between the stops."""
-    middle = (travel.low.counts + travel.high.counts) / 2
+    middle = (travel.low.at_counts + travel.high.at_counts) / 2
     return middle - joint.direction * sum(stops_rad) / 2 / rad_per_count
 
 

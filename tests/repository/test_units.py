@@ -27,12 +27,17 @@ UNITS = (
     "gain",
     "turns",
     "per_turn",
+    "ticks",
+    "counts",
+    "per_count",
 )
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
 WITHOUT_UNIT = {
     "foresight_max_abs",  # of tokens, which mean something to the network only
     "foresight_off",
+    "home",  # each family of motors counts in its own unit
+    "homes",
     "residual",  # of a calibration: its unit is that of the record's kind
     "residual_max",
 }

@@ -12,18 +12,18 @@ RAD_PER_TICK = 2 * np.pi / 4096
     ("before", "after", "found"), [(200, 3000, 1), (3900, 3000, 1), (3000, 500, -1), (10, 500, -1)]
 )
 def test_where_a_joint_stands_counts_and_not_how_it_came_there(before: float, after: float, found: int) -> None:
-    turned = TurnedByHand(before=before, after=after, low=0.0, high=4000.0)
+    turned = TurnedByHand(before_counts=before, after_counts=after, low_counts=0.0, high_counts=4000.0)
     assert counted_direction(turned, RAD_PER_TICK) == found
 
 
 def test_near_the_middle_nothing_is_told() -> None:
-    turned = TurnedByHand(before=0.0, after=2300.0, low=0.0, high=4000.0)
+    turned = TurnedByHand(before_counts=0.0, after_counts=2300.0, low_counts=0.0, high_counts=4000.0)
     assert counted_direction(turned, RAD_PER_TICK) is None
 
 
 @pytest.mark.parametrize(("after", "found"), [(1000.0, None), (1300.0, 1), (500.0, -1)])
 def test_a_joint_without_stops_is_told_by_how_it_was_turned(after: float, found: int | None) -> None:
-    turned = TurnedByHand(before=1000.0, after=after, low=None, high=None)
+    turned = TurnedByHand(before_counts=1000.0, after_counts=after, low_counts=None, high_counts=None)
     assert counted_direction(turned, RAD_PER_TICK) == found
 
 

@@ -16,12 +16,12 @@ widths = st.floats(1, TURN - 2)
 
 def feetech_positions(span: Span, offset: int) -> np.ndarray:
     """Return what a Feetech servo tells along the travel."""
-    return (np.linspace(span.low, span.high, 500) - offset) % TURN
+    return (np.linspace(span.low_ticks, span.high_ticks, 500) - offset) % TURN
 
 
 def dynamixel_positions(span: Span, offset: int) -> np.ndarray:
     """Return what a Dynamixel servo tells along the travel once its torque is on."""
-    return np.linspace(span.low, span.high, 500) % TURN + offset
+    return np.linspace(span.low_ticks, span.high_ticks, 500) % TURN + offset
 
 
 @given(low=lows, width=widths)
