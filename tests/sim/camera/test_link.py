@@ -162,3 +162,14 @@ def test_foreign_bytes_are_refused(path: Path) -> None:
         with pytest.raises(ProtocolError, match=r"camera\.sock: a frame begins with b'GET '"):
             next(frames)
         sender.join()
+
+
+def test_the_world_hears_which_size_is_wanted(path: Path) -> None:
+    server, reader = CameraLinkServer(path), CameraLinkReader(path, (1280, 720))
+    connected(server, iter(reader))
+    assert server.asked_px == (1280, 720)
+    reader.close()
+    any_size = CameraLinkReader(path)
+    until(lambda: connected(server, iter(any_size)).number == 0 and server.asked_px is None)
+    any_size.close()
+    server.close()

@@ -1,14 +1,18 @@
 """The simulated camera shows what the world's own renderer would, and an exposure survives its way there."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from sim.camera.link import CAMERA_SOCKET, CameraLinkReader
-from sim.camera.process import Exposure, SimulatedCameraProcess, decode_exposure
+from sim.camera.process import CLEARED, Exposure, SimulatedCameraProcess, decode_exposure
 from sim.camera.renderer import CameraRenderer
+from sim.camera.true_camera import TrueCamera
+from sim.truth import load_truth
 from sim.world import World
 
 
@@ -50,3 +54,47 @@ def test_the_camera_sees_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     rgb, depth_mm = CameraRenderer(world.model).render(world.data)
     assert np.abs(frame.rgb.astype(int) - rgb).mean() < 0.5
     assert np.abs(frame.depth_mm.astype(int) - depth_mm).mean() < 1.0
+
+
+TRUTH = """
+landmarks = true
+camera_translation_m = [0.02, 0.0, 0.0]
+[board]
+width_m = 0.14
+height_m = 0.10
+fixed_to = "table"
+translation_m = [0.18, 0.05, 0.001]
+rotation_wxyz = [0.0, 1.0, 0.0, 0.0]
+picture = "board.png"
+"""
+
+
+def test_the_camera_sees_the_truth_in_the_size_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    squares = np.add.outer(np.arange(5), np.arange(7)) % 2
+    picture = np.repeat(np.repeat(255 * squares, 40, axis=0), 40, axis=1).astype(np.uint8)
+    cv2.imwrite("board.png", picture)
+    (tmp_path / "truth.toml").write_text(TRUTH)
+    world = World(load_truth(tmp_path / "truth.toml"))
+    world.clear_table()
+    camera, stop = SimulatedCameraProcess((424, 240), tmp_path / "truth.toml"), threading.Event()
+    shown = replace(exposure(world, CLEARED, 0), board=world.board)
+
+    def show() -> None:
+        while not stop.wait(0.05):
+            camera.expose(shown)
+
+    shower, reader = threading.Thread(target=show), CameraLinkReader(tmp_path / CAMERA_SOCKET, (640, 360))
+    shower.start()
+    try:
+        frame = next(iter(reader))
+    finally:
+        stop.set()
+        shower.join()
+        reader.close()
+        camera.close()
+    expected = TrueCamera(world, 640, 360, board_picture=picture)
+    rgb, _ = expected.take()
+    expected.close()
+    assert frame.rgb.shape == (360, 640, 3)
+    assert np.abs(frame.rgb.astype(int) - rgb).mean() < 0.5
