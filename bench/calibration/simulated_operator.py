@@ -8,6 +8,7 @@ What is done goes by the step's name; each is a script of moves, one a tenth of 
     pose-arm      leads the arm to another pose from which the camera sees the board, and holds it there
     many-poses    goes on so from pose to pose
     place-board   puts the board where the truth has one; without one, on the table, or in the hand before a camera in front
+    show-arm      leads the arm from pose to pose, anywhere over the table, for as long as it is asked to
     show-board    waves the board before the camera
     clear-table   takes the tasks' objects away
     direction-... turns the joint of that name to its positive side, well past its middle
@@ -43,6 +44,8 @@ SETTLE_TICKS = 6  # a hand that is there holds still for so long
 MOVE_TICKS, SHOW_TICKS = 6, 8  # of the board: on its way, and held
 BEYOND_RAD = 0.3  # a hand pushes on where it feels a stop
 AT_STOP_TICKS = 6
+INSIDE_RAD = 0.1  # of a joint's stops, where nobody leads an arm without need
+OVER_TABLE_M = 0.06
 ASIDE_RAD = (0.0, -0.7, 0.7)  # of the first joint: where the arm may stay, well to one side, well to the other
 PUSH_TICKS = 30
 POSITIVE_RATIO = 0.8  # of a joint's travel
@@ -77,6 +80,7 @@ class SimulatedOperator:
             "sweep": self._sweep,
             "hold-pose": self._hold_pose,
             "pose-arm": self._pose_arm,
+            "show-arm": self._show_arm,
             "many-poses": self._many_poses,
             "let-go": self._support,
             "place-board": self._place_board,
@@ -226,6 +230,14 @@ class SimulatedOperator:
         if self._poses is None:
             self._poses = SeeingPoses(self._world, self._size_px, self._rng)
         return self._poses
+
+    def _show_arm(self) -> Iterator[None]:
+        limits_rad: Array = self._world.model.jnt_range[:6]
+        while True:
+            pose_rad = self._rng.uniform(limits_rad[:, 0] + INSIDE_RAD, limits_rad[:, 1] - INSIDE_RAD)
+            way_rad = np.linspace(self._world.joint_positions_rad, pose_rad, 8)[1:]
+            if self._world.tip_path_m(way_rad)[:, 2].min() > OVER_TABLE_M:
+                yield from self._lead(pose_rad)
 
     def _place_board(self) -> Iterator[None]:
         truth = self._world.truth

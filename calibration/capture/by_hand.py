@@ -33,7 +33,7 @@ class HandShow:
         operator.wait("support-arm", state)
         self._session.release()
         self._t_new_ns = self._workplace.clock.now_ns()
-        operator.watch("move-arm", INSTRUCTION, self._look, lambda: self._collector.balance.is_complete)
+        operator.watch("show-arm", INSTRUCTION, self._look, lambda: self._collector.balance.is_complete)
 
     def _look(self) -> Table:
         clock, balance = self._workplace.clock, self._collector.balance

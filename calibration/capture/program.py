@@ -4,7 +4,7 @@ The arm goes by itself from pose to pose, slowly, where the robot file's [chain]
 moves it limp (--by-hand). A picture is kept where the joints are far enough from all that is kept already. Ctrl-C keeps what is
 there, and the same command goes on with it.
 
-Steps asked of the operator: "clear-table" (wait) and "arm-moves" (confirm), or "support-arm" (wait) and "move-arm" (watch).
+Steps asked of the operator: "clear-table" (wait) and "arm-moves" (confirm), or "support-arm" (wait) and "show-arm" (watch).
 """
 
 from __future__ import annotations
