@@ -16,7 +16,7 @@ class JointCalibration:
     name: str
     home: float  # the value of the robot file's key for it: home_ticks, zero_rad, home_turns, home_counts
     direction: int  # as found; the robot file's own is refused where it differs
-    range_min_rad: float  # travel by hand, stop to stop
+    range_min_rad: float  # travel by hand, stop to stop; the limits of the robot file where it has no stops
     range_max_rad: float
 
     def __post_init__(self) -> None:
