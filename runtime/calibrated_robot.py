@@ -80,7 +80,7 @@ def load_calibrated(robot_file: Path, *, now: datetime) -> CalibratedRobot:
         robot_file=robot_file,
         folder=records_folder(robot_file, robot),
         records=records,
-        warnings=(*_left_out(findings), *_older_than_joints(findings)),
+        warnings=(*_left_out(findings), *older_than_joints(findings)),
     )
 
 
@@ -130,7 +130,7 @@ def _left_out(findings: Sequence[Finding]) -> list[RecordWarning]:
     return [RecordWarning(kind=finding.place.kind, text=f"not used: {finding.why}") for finding in bad]
 
 
-def _older_than_joints(findings: Sequence[Finding]) -> list[RecordWarning]:
+def older_than_joints(findings: Sequence[Finding]) -> list[RecordWarning]:
     """Warn of what was measured with joints that were calibrated anew since."""
     joints = next((each.record for each in findings if each.state == "good" and each.place.kind == "joints"), None)
     if joints is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Literal
@@ -73,7 +73,9 @@ def examine(robot_file: Path, robot: RobotConfig, now: datetime) -> list[Finding
 
     Raises CalibrationError for a robot or a camera whose name cannot be the name of a file.
     """
-    return [_examine(place, robot, now) for place in record_places(robot_file, robot)]
+    findings = [_examine(place, robot, now) for place in record_places(robot_file, robot)]
+    on_hand = {each.place.subject for each in findings if each.state == "good" and _is_on_hand(each.record)}
+    return [replace(each, required=False) if _needs_no_view(each.place, on_hand) else each for each in findings]
 
 
 def record_places(robot_file: Path, robot: RobotConfig) -> Iterator[RecordPlace]:
@@ -92,7 +94,6 @@ def made_at(record: AnyRecord) -> datetime:
 
 
 def _examine(place: RecordPlace, robot: RobotConfig, now: datetime) -> Finding:
-    required = robot.calibration is not None and place.kind in robot.calibration.require
     record = None
     state: RecordState = "missing" if place.is_empty() else "damaged"
     try:
@@ -101,7 +102,23 @@ def _examine(place: RecordPlace, robot: RobotConfig, now: datetime) -> Finding:
         why = str(place.refusal(what)) if what else ""
     except CalibrationError as error:
         why = str(error)
-    return Finding(place=place, required=required, state=state, why=why, record=record)
+    return Finding(place=place, required=_is_required(place, robot), state=state, why=why, record=record)
+
+
+def _is_required(place: RecordPlace, robot: RobotConfig) -> bool:
+    config = robot.calibration
+    if config is None:
+        return False
+    return place.kind in config.require or (place.kind == "view" and config.view != "off")
+
+
+def _needs_no_view(place: RecordPlace, on_hand: set[str]) -> bool:
+    """Return whether a view is that of a camera on the hand, which sees something else every time."""
+    return place.kind == "view" and place.subject in on_hand
+
+
+def _is_on_hand(record: AnyRecord | None) -> bool:
+    return isinstance(record, HandEyeRecord) and record.mounting == "eye_in_hand"
 
 
 def judge(record: AnyRecord, robot: RobotConfig, now: datetime) -> tuple[RecordState, str]:

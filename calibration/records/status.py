@@ -19,6 +19,7 @@ from rich.text import Text
 
 from calibration.session.workplace import Workplace
 from interfaces.calibration.record import Check
+from runtime.calibrated_robot import older_than_joints
 from runtime.record_findings import Finding, examine, made_at
 
 SOON_DAYS = 14.0
@@ -130,6 +131,7 @@ def _remedies(findings: Sequence[Finding]) -> list[str]:
         if finding.refused or finding.state not in {"good", "missing"}:
             command = finding.place.command
             lines += [finding.why.removesuffix(f"; make a new one: {command}"), f"    {command}"]
+    lines += [warning.text for warning in older_than_joints(findings)]
     missing = [finding for finding in findings if finding.state == "missing" and not finding.refused]
     if missing:
         lines += ["may be made, and is not required:", *(f"    {finding.place.command}" for finding in missing)]

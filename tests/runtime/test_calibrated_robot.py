@@ -230,6 +230,15 @@ def test_a_hand_eye_older_than_the_joints_is_used_with_a_warning(rig: RecordRig)
     assert "made before the joints" in calibrated.warned_of(["hand_eye"])[0]
 
 
+@pytest.mark.parametrize("how", ["require", "check"])
+def test_a_camera_beside_the_arm_needs_its_view_and_one_on_the_hand_has_none(tmp_path: Path, how: str) -> None:
+    rig = RecordRig(tmp_path, require=("view",)) if how == "require" else RecordRig(tmp_path, require=(), view="check")
+    rig.save(rig.hand_eye())
+    assert "view-front.toml: the record is missing" in refusal(rig)
+    rig.save(replace(rig.hand_eye(), mounting="eye_in_hand"))
+    assert set(load(rig).records) == {("hand_eye", "front")}
+
+
 def test_a_view_whose_landmarks_are_gone_is_damaged(tmp_path: Path) -> None:
     rig = RecordRig(tmp_path, require=("view",))
     rig.save(rig.view())

@@ -91,6 +91,12 @@ def test_a_record_of_a_camera_that_is_gone_is_named(rig: RecordRig, at_work: AtW
     assert "of no use to this robot file: camera-old.toml" in listener.said
 
 
+def test_a_hand_eye_older_than_the_joints_is_to_be_checked(rig: RecordRig, at_work: AtWork, listener: Any) -> None:
+    rig.save(rig.joints(), replace(rig.hand_eye(), header=rig.header("front", created="2026-11-19T10:00:00Z")))
+    assert run(at_work(rig), rig) == 0
+    assert "made before the joints were calibrated anew" in " ".join(listener.said.split())
+
+
 def test_names_with_brackets_are_no_markup(rig: RecordRig, at_work: AtWork, listener: Any) -> None:
     rig.save(replace(rig.joints(), header=replace(rig.header(), operator="[/red]Ann[bold]")))
     run(at_work(rig), rig)
