@@ -71,9 +71,9 @@ class DamiaoArm:
         bus = DamiaoBus(self._open_port(path, bitrate_hz), path, bitrate_hz, self._motors)
         try:
             self._find_motors(bus)
-            state = self._prepare(bus, spared=())
             joints = self._config.joints
             self._identity = tuple(read_identity(bus, i, joint) for i, joint in enumerate(joints))
+            state = self._prepare(bus, spared=())
         except ForerunError:
             bus.close()
             raise
