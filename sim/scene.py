@@ -59,9 +59,7 @@ def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
     if truth.hard_stops:
         spec.add_exclude(bodyname1="shoulder", bodyname2="lower_arm")
     model = spec.compile()
-    model.dof_frictionloss[:6] += truth.friction_nm
-    if truth.hard_stops:
-        model.jnt_solref[:6], model.jnt_solimp[:6, :2] = HARD_SOLREF, HARD_SOLIMP
+    _make_true(model, truth)
     return SceneModel(
         model=model,
         geom_rgba=model.geom_rgba[:n_geoms].copy(),
@@ -69,6 +67,16 @@ def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
         n_geoms=n_geoms,
         n_materials=n_materials,
     )
+
+
+def _make_true(model: mujoco.MjModel, truth: Truth) -> None:
+    model.dof_frictionloss[:6] += truth.friction_nm
+    if truth.hard_stops:
+        model.jnt_solref[:6], model.jnt_solimp[:6, :2] = HARD_SOLREF, HARD_SOLIMP
+    if truth.stiffness_ratio != 1.0:  # damped alike
+        model.actuator_gainprm[:6, 0] *= truth.stiffness_ratio
+        model.actuator_biasprm[:6, 1] *= truth.stiffness_ratio
+        model.actuator_biasprm[:6, 2] *= np.sqrt(truth.stiffness_ratio)
 
 
 def randomise_looks(scene: SceneModel, rng: np.random.Generator) -> None:

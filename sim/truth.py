@@ -48,6 +48,7 @@ class Truth:
     friction_nm: Six = NONE  # dry friction, beside what the model has
     backlash_rad: Six = NONE  # play between motor and output shaft; the encoder is on the shaft
     command_delay_ms: float = 0.0  # a target acts so much after the motor was told
+    stiffness_ratio: float = 1.0  # of the servos' position gain to the model's, 1000 Nm/rad; real ones: some 0.02
     hard_stops: bool = (
         False  # hard as metal, and within reach: shoulder and forearm, hulls in the model, do not meet before
     )
@@ -85,7 +86,7 @@ class Truth:
             require(min(getattr(self, key)) >= 0, key, getattr(self, key), "0 or more each")
         for key in ("command_delay_ms", "stamp_delay_ms", "blur_px", "image_noise"):
             require(getattr(self, key) >= 0, key, getattr(self, key), "0 or more")
-        for key in ("width_px", "height_px", "focal_ratio"):
+        for key in ("width_px", "height_px", "focal_ratio", "stiffness_ratio"):
             require(getattr(self, key) > 0, key, getattr(self, key), "more than 0")
 
     @property

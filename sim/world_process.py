@@ -42,7 +42,7 @@ from sim.viewer import Viewer
 from sim.world import STEP_NS, World
 
 WORLD_SOCKET = "world.sock"
-EFFORT_OVER_S = 0.010  # of the servos where a truth is told
+EFFORT_OVER_S = 0.020  # of the servos where a truth is told
 REALTIME_PRIORITY = 65  # below the servo bus, above the command process
 
 

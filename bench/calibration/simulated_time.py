@@ -18,7 +18,7 @@ from sim.serial.lockstep import LockstepSerial
 from sim.world import STEP_NS, World
 
 T_START_NS = 1_000_000_000  # not 0, which would pass for a stamp that was never set
-EFFORT_OVER_S = 0.010
+EFFORT_OVER_S = 0.020  # whole command periods at 50, 100 and 200 Hz
 LONGEST_NS = 1_000_000  # motors on CAN live no longer than this without the world's news
 
 

@@ -9,7 +9,6 @@ between motor and shaft, and the encoder on the shaft: the shaft follows its tar
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from drivers.feetech.registers import OVERLOAD_TORQUE
 from sim.feetech.bus import ServoBus
 from sim.feetech.emulator import EmulatedServo
+from sim.motors.effort_mean import EffortMean
 from sim.motors.motion import Actuators
 from sim.world import World
 
@@ -34,11 +34,9 @@ class ServoWorld:
     def __init__(self, world: World, effort_over_s: float = 0.0) -> None:
         """Take over the world's pose; the motors are without torque until a servo enables it.
 
-        The servos tell their effort as a mean over about `effort_over_s`, as real ones do: the model's gain is so stiff that each
-        order of a motion is a blow of full torque for a moment, and whoever asks then would be told of a collision.
+        The servos tell their effort as a mean over `effort_over_s`, or as it is at the instant where that is 0.
         """
-        self._effort_over_s = effort_over_s
-        self._effort_ratio = np.zeros(N_MOTORS)
+        self._effort_mean = EffortMean(effort_over_s, N_MOTORS, world.time_ns) if effort_over_s else None
         self._force_range_nm: NDArray[np.float64] = world.model.actuator_forcerange[:N_MOTORS].copy()
         self._effort_limit_ratio = np.ones(N_MOTORS)
         self._torque = np.zeros(N_MOTORS, bool)
@@ -53,13 +51,12 @@ class ServoWorld:
 
     def read_from(self, world: World) -> None:
         """Let the servos see the world as it stands now."""
-        elapsed_s, self._t_ns = (world.time_ns - self._t_ns) * 1e-9, world.time_ns
+        self._t_ns = world.time_ns
         self._position_rad = world.joint_positions_rad - self._offset_rad
         self._velocity_rad_s = world.joint_velocities_rad_s
         effort_ratio = world.joint_torques_nm / self._force_range_nm[:, 1]
-        if self._effort_over_s:
-            newness = -math.expm1(-elapsed_s / self._effort_over_s)
-            effort_ratio = self._effort_ratio + newness * (effort_ratio - self._effort_ratio)
+        if self._effort_mean is not None:
+            effort_ratio = self._effort_mean.add(effort_ratio, world.time_ns)
         self._effort_ratio = effort_ratio
 
     def write_to(self, world: World) -> None:

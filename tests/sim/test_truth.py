@@ -119,6 +119,23 @@ def test_friction_brakes_a_limp_joint() -> None:
     assert swings_rad(3.0) < 0.005 < 0.05 < swings_rad(0.0)
 
 
+def test_softer_servos_lag_more_and_say_how_hard_they_push() -> None:
+    def lag_and_effort(truth: Truth) -> tuple[float, float]:
+        world = World(truth)
+        servos = ServoWorld(world, effort_over_s=0.02)
+        goal_rad = world.joint_positions_rad
+        for _ in range(100):
+            goal_rad[0] += 0.005
+            driven(world, servos, goal_rad, 5)
+        return float(goal_rad[0]) - servos.position_rad(0), servos.effort_ratio(0) * 3.35
+
+    stiff_rad, _ = lag_and_effort(Truth())
+    soft_rad, soft_nm = lag_and_effort(Truth(stiffness_ratio=0.02))
+    rubbing_rad, rubbing_nm = lag_and_effort(Truth(stiffness_ratio=0.02, friction_nm=(0.3,) * 6))
+    assert stiff_rad < 0.01 < soft_rad < rubbing_rad
+    assert rubbing_nm - soft_nm == pytest.approx(0.3, abs=0.01)
+
+
 @pytest.mark.parametrize("mount", ["front", "wrist"])
 def test_the_camera_is_moved_in_its_own_frame(mount: str) -> None:
     truth = Truth(camera_mount="wrist" if mount == "wrist" else "front")
