@@ -28,10 +28,11 @@ FEWEST_POSES = 4
 N_SUBSETS = 12
 SUBSET = 5
 CLIPPED_PX = 50.0  # farther off is wrong altogether
+SENSELESS_PX = 35.0  # most poses are
 
 
 def first_guess(model: HandEyeModel, sightings: Sequence[Sighting], corners: CornerSet) -> Guess:
-    """Return the best guess, joint offsets 0; raises RefusedError for too few poses, or none that turn enough."""
+    """Return the best guess, joint offsets 0; raises RefusedError for poses too few, too much alike, or without a common place."""
     sure = [index for index, sighting in enumerate(sightings) if not sighting.ambiguous]
     if len(sure) < FEWEST_POSES:
         raise RefusedError(f"{len(sure)} poses with a board whose tilt is sure; expected {FEWEST_POSES} or more")
@@ -45,7 +46,13 @@ def first_guess(model: HandEyeModel, sightings: Sequence[Sighting], corners: Cor
     ]
     if not guesses:
         raise RefusedError("the poses do not turn the hand enough to tell where the camera is; turn it about two axes")
-    return min(guesses, key=lambda guess: typical_error_px(model, guess, corners))
+    best = min(guesses, key=lambda guess: typical_error_px(model, guess, corners))
+    if typical_error_px(model, best, corners) > SENSELESS_PX:
+        raise RefusedError(
+            "no place of the camera fits the poses: check --mounting, the size of the board's squares (--square-mm), and the"
+            " robot file's [chain] and joint directions"
+        )
+    return best
 
 
 def typical_error_px(model: HandEyeModel, guess: Guess, corners: CornerSet) -> float:

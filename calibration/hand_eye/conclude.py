@@ -9,12 +9,13 @@ import numpy as np
 from calibration.board.board import BoardSpec
 from calibration.geometry.transforms import to_pose
 from calibration.hand_eye import refine_homes
+from calibration.hand_eye.closed_form import first_guess, typical_error_px
 from calibration.hand_eye.estimate import Estimate, estimate
 from calibration.hand_eye.held_out import hold_out
-from calibration.hand_eye.judge import checks, checks_table, offsets_table
+from calibration.hand_eye.judge import checks, checks_table, gauge, offsets_table
 from calibration.hand_eye.model import HandEyeModel
 from calibration.hand_eye.overlay import save_overlay
-from calibration.hand_eye.sighting import Mounting, Sighting
+from calibration.hand_eye.sighting import Mounting, Sighting, corner_set
 from calibration.hand_eye.still_pictures import Shot
 from calibration.records.header import new_header
 from calibration.records.store import RecordStore
@@ -22,7 +23,7 @@ from calibration.session.workplace import Workplace
 from interfaces.calibration.camera import HandEyeRecord
 from interfaces.calibration.homes import homes
 from interfaces.calibration.joints import JointsRecord
-from interfaces.calibration.record import FORMAT, ArmIdentity, CameraIdentity, Check
+from interfaces.calibration.record import FORMAT, CameraIdentity, Check
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.errors import RefusedError
 from interfaces.messages import JointState
@@ -40,7 +41,6 @@ class Session:
     lens: CameraIntrinsics
     camera_name: str
     camera: CameraIdentity
-    arm: ArmIdentity
     offset_sigma_rad: float
     shots: list[Shot]
     joints: JointState
@@ -57,7 +57,8 @@ def conclude(session: Session) -> int:
     try:
         result = estimate(session.model, session.sightings, session.lens, offset_sigma_rad=session.offset_sigma_rad)
     except RefusedError as error:
-        operator.say(f"[red]not calibrated: {error}[/]")
+        hint = _mounted_otherwise(session) if session.sightings else ""
+        operator.say(f"[red]not calibrated: {error}{hint}[/]")
         return 1
     found = _judged(session, result)
     picture = session.workplace.pictures / f"hand-eye-{session.camera_name}.png"
@@ -91,6 +92,7 @@ def _judged(session: Session, result: Estimate) -> list[Check]:
     if session.offset_sigma_rad > 0:
         chain = session.model.chain
         operator.say(offsets_table(result, session.workplace.robot.arm.joint_names, chain.joint_indices))
+        operator.say(gauge(result))
         operator.say(f"From pose to pose, joints scatter by {np.degrees(result.refined.spread_rad):.3f} deg.")
     if result.rejected:
         operator.say(
@@ -112,23 +114,20 @@ def _failure(session: Session, result: Estimate, failed: list[Check]) -> str:
     advice = ["[red]not good enough, nothing was written[/]", *lines]
     if result.refined.chi2_ratio > 4.0 and session.offset_sigma_rad == 0:
         advice.append("The joints are not exact: try --joint-sigma-deg 0.3.")
-    mounting: Mounting = "eye_in_hand" if session.model.mounting == "eye_to_hand" else "eye_to_hand"
-    other = HandEyeModel(session.model.chain, mounting)
-    if _fits_better(session, other, result):
-        advice.append(f"The pictures fit a camera mounted the other way much better: --mounting {_option(other)}.")
     return "\n".join(advice)
 
 
-def _fits_better(session: Session, other: HandEyeModel, result: Estimate) -> bool:
+def _mounted_otherwise(session: Session) -> str:
+    """Return what to say where the pictures fit a camera that is mounted the other way; empty where they do not."""
+    mounting: Mounting = "eye_in_hand" if session.model.mounting == "eye_to_hand" else "eye_to_hand"
+    other = HandEyeModel(session.model.chain, mounting)
+    corners = corner_set(session.sightings, session.lens)
     try:
-        turned = estimate(other, session.sightings, session.lens, offset_sigma_rad=session.offset_sigma_rad)
+        error_px = typical_error_px(other, first_guess(other, session.sightings, corners), corners)
     except RefusedError:
-        return False
-    return turned.refined.chi2_ratio < 0.5 * result.refined.chi2_ratio and len(turned.kept) >= len(result.kept)
-
-
-def _option(model: HandEyeModel) -> str:
-    return model.mounting.replace("_", "-")
+        return ""
+    option = f"--mounting {mounting.replace('_', '-')}"
+    return f"; the pictures fit a camera mounted the other way, to {error_px:.1f} px: {option}"
 
 
 def _offer_homes(session: Session, result: Estimate) -> bool:

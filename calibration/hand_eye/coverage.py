@@ -18,7 +18,7 @@ from interfaces.device_facts import CameraIntrinsics
 
 Cells = NDArray[np.bool_]
 
-TURNS_DEG = (16.0, 10.0, 5.0)  # spread of the hand's turns about their main axis, the second, and the third
+TURNS_DEG = (14.0, 7.0, 3.0)  # spread of the hand's turns about their main axis, the second, and the third
 CELLS = 3  # the picture in so many parts, across and down
 CELLS_SEEN = 6
 DISTANCE_RATIO = 1.25
@@ -98,8 +98,8 @@ def is_new(sighting: Sighting, others: Sequence[Sighting]) -> bool:
 
 
 def coverage_table(rows: Sequence[Need], status: str) -> Table:
-    """Return the needs as a table; its caption says what to do next."""
-    table = Table(title="Poses", title_justify="left", caption=f"{status}\n{advice(rows)}", caption_justify="left")
+    """Return the needs as a table; its title says what to do next."""
+    table = Table(title=f"{status}\n{advice(rows)}", title_justify="left", min_width=60)
     for column in ("", "have", "want", ""):
         table.add_column(column, justify="left" if not column else "right")
     for row in rows:

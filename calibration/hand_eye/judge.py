@@ -83,7 +83,7 @@ def checks_table(found: list[Check]) -> Table:
 
 def offsets_table(result: Estimate, joint_names: tuple[str, ...], link_joints: tuple[int, ...]) -> Table:
     """Return the joint offsets as a table, those that cannot be told being named."""
-    table = Table(title="Joint offsets", title_justify="left", caption=_gauge(result), caption_justify="left")
+    table = Table(title="Joint offsets", title_justify="left")
     for column in ("joint", "offset", "1 sigma"):
         table.add_column(column, justify="left" if column == "joint" else "right")
     degrees = np.degrees(result.refined.guess.offset_rad)
@@ -94,10 +94,11 @@ def offsets_table(result: Estimate, joint_names: tuple[str, ...], link_joints: t
     return table
 
 
-def _gauge(result: Estimate) -> str:
+def gauge(result: Estimate) -> str:
+    """Return which offsets cannot be told, and what that means."""
     if not result.refined.free:
         return "joints were taken as exact (--joint-sigma-deg 0)"
     return (
-        "The first joint cannot be told from a turn of the base, nor the last from a turn of the hand:\n"
-        "where the camera is, is said in the base, or hand, that those joints themselves show."
+        "The first joint cannot be told from a turn of the base, nor the last from a turn of the hand: where"
+        " the camera is, is said in the base, or hand, that those joints themselves show."
     )

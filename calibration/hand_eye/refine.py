@@ -22,7 +22,7 @@ from calibration.geometry.transforms import Array
 from calibration.hand_eye.model import N_PLACES, Guess, HandEyeModel
 from calibration.hand_eye.sighting import CornerSet
 
-N_ROUNDS = 8
+N_ROUNDS = 6
 CONVERGED = 1e-2  # of a standard deviation, largest
 PIXEL_NOISE_MIN_PX = 0.02
 ROBUST_FROM = 3.0  # standard deviations; beyond, a corner counts less
@@ -185,7 +185,7 @@ def _least_squares(
     residuals: Callable[[Array], Array], start: Array, slopes: Callable[[Array], Array], loss: Callable[[Array], Array]
 ) -> Array:
     solve: Any = cast("Any", optimize).least_squares  # its types are those of its defaults
-    return solve(residuals, start, slopes, method="trf", x_scale="jac", loss=loss, max_nfev=60).x
+    return solve(residuals, start, slopes, method="trf", x_scale="jac", loss=loss, max_nfev=25).x
 
 
 def _huber(squares: Array, n_robust: int) -> Array:
