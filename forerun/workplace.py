@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from datetime import datetime, timezone
 
+from calibration.records.store import RecordStore
 from calibration.session.clock import MonotonicClock
 from calibration.session.terminal_operator import TerminalOperator
 from calibration.session.workplace import Workplace
@@ -17,16 +18,20 @@ from runtime.known_arm import known_arm
 
 # These move the arm by its zeros. The others do without, or find them.
 MOVING = {"servo", "hand-eye", "latency", "capture"}
+READING = {"status", "export"}
 
 
 def workplace_for(what: str, arguments: argparse.Namespace) -> Workplace:
     """Return the workplace for one program and the options of forerun/calibrate.py.
 
-    Raises ConfigError for an impossible robot file, CalibrationError where the arm is to move and its zeros are not to be believed.
+    Raises ConfigError for an impossible robot file, CalibrationError where the arm is to move and its zeros are not to be believed,
+    RefusedError where no record could be written.
     """
     calibrated = load_zeros(arguments.robot, now=datetime.now(timezone.utc), needed=what in MOVING)
     robot = calibrated.robot
     records = calibrated.folder or arguments.robot.parent / "calibration"
+    if calibrated.folder and what not in READING:
+        RecordStore(records).require_writable()
     clock = MonotonicClock()
     ask = YesOperator(clock, arguments.operator) if arguments.yes else TerminalOperator(arguments.operator)
     return Workplace(

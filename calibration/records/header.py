@@ -26,11 +26,11 @@ def new_header(
         robot=workplace.robot.name,
         subject=subject,
         created=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        operator=workplace.operator.name,
+        operator=_whole(workplace.operator.name),
         tool_version=tool_version(),
         checks=tuple(checks),
         temperature_degc=_temperature_degc(joints),
-        note=note,
+        note=_whole(note),
     )
 
 
@@ -40,6 +40,11 @@ def tool_version() -> str:
         return metadata.version("forerun")
     except metadata.PackageNotFoundError:
         return "source"
+
+
+def _whole(text: str) -> str:
+    """Return text that a file in UTF-8 can hold: the name of an account may have bytes that are none."""
+    return text.encode(errors="replace").decode()
 
 
 def _temperature_degc(joints: JointState | None) -> float | None:

@@ -56,6 +56,14 @@ class RecordStore:
         dated = [(match[1], int(match[2] or 1), path) for match, path in found if match]
         return [path for _, _, path in sorted(dated)]
 
+    def require_writable(self) -> None:
+        """Raise RefusedError where a record could not be saved: better before ten minutes of work than after."""
+        try:
+            with self._locked():
+                pass
+        except OSError as error:
+            raise RefusedError(f"{self.folder}: records cannot be written there: {error.strerror}") from error
+
     def save(self, record: AnyRecord, files: Mapping[str, bytes] | None = None) -> Path:
         """Make `record` the present one, keep the one before in the history, and return the file.
 

@@ -10,9 +10,9 @@ import pytest
 
 from bench.record_rig import RecordRig
 from forerun.calibrate import PROGRAMS
-from forerun.workplace import MOVING, workplace_for
+from forerun.workplace import MOVING, READING, workplace_for
 from interfaces.calibration.homes import homes
-from interfaces.errors import CalibrationError
+from interfaces.errors import CalibrationError, RefusedError
 from runtime.known_arm import KnownArm
 
 
@@ -46,6 +46,17 @@ def test_only_a_new_calibration_of_its_joints_opens_another_arm(rig: RecordRig, 
     assert homes(workplace.robot.arm) == (2058.0,) * 6
     arm = workplace.make_arm(workplace.robot.arm)
     assert isinstance(arm, KnownArm) == (what != "joints")
+
+
+@pytest.mark.parametrize("what", list(PROGRAMS))
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(rig: RecordRig, what: str) -> None:
+    made = RecordRig(rig.robot_file.parent, require=())
+    made.folder.parent.write_text("a file, no folder")
+    if what in READING:
+        workplace_for(what, options(made))
+    else:
+        with pytest.raises(RefusedError, match="records cannot be written there: Not a directory"):
+            workplace_for(what, options(made))
 
 
 def test_a_robot_that_requires_no_zeros_is_moved_by_those_of_its_file(rig: RecordRig) -> None:
