@@ -32,7 +32,7 @@ class _Exposure:
     t_arrival_ns: int
     physics_state: NDArray[np.float64]
     board: BoardPlace | None
-    looks: tuple[float, ...]  # what else the picture depends on: objects, colours, where the camera is
+    looks: bytes  # what else the picture depends on: objects, colours, where the camera is
 
 
 class SimulatedCamera:
@@ -134,9 +134,9 @@ class SimulatedCamera:
         t_next_ns = t_ns + self._period_ns
         self._clock.at(t_next_ns, lambda: self._expose(t_next_ns, session))
 
-    def _looks(self) -> tuple[float, ...]:
-        model, i_camera = self._world.model, self._world.model.camera(CAMERA_NAME).id
-        return self._world.looks, *model.cam_pos[i_camera].tolist(), *model.cam_quat[i_camera].tolist()
+    def _looks(self) -> bytes:
+        camera = self._world.model.camera(CAMERA_NAME)
+        return bytes(f"{self._world.looks} ", "ascii") + camera.pos.tobytes() + camera.quat.tobytes()
 
     def _arrived(self) -> _Exposure | None:
         """Return the newest exposure that has arrived, and forget those before it."""

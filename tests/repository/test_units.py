@@ -11,6 +11,7 @@ UNITS = (
     "s",
     "hz",
     "rad",
+    "deg",
     "rad_s",
     "rad_s2",
     "rad_s3",
@@ -18,6 +19,7 @@ UNITS = (
     "a",
     "v",
     "m",
+    "mm",
     "m_s",
     "kg",
     "mb",
@@ -34,12 +36,15 @@ UNITS = (
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
 WITHOUT_UNIT = {
+    "distortion",  # OpenCV's coefficients of a lens
     "foresight_max_abs",  # of tokens, which mean something to the network only
     "foresight_off",
     "home",  # each family of motors counts in its own unit
     "homes",
+    "image_noise",  # grey levels, of 256
     "residual",  # of a calibration: its unit is that of the record's kind
     "residual_max",
+    "rotation_wxyz",
 }
 
 
