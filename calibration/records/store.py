@@ -25,6 +25,7 @@ from interfaces.calibration_config import RecordKind
 from interfaces.errors import CalibrationError, ConfigError, RefusedError
 
 _HASH_DIGITS = 12
+_LOCK = ".lock"
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
@@ -57,12 +58,12 @@ class RecordStore:
         return [path for _, _, path in sorted(dated)]
 
     def require_writable(self) -> None:
-        """Raise RefusedError where a record could not be saved: better before ten minutes of work than after."""
-        try:
-            with self._locked():
-                pass
-        except OSError as error:
-            raise RefusedError(f"{self.folder}: records cannot be written there: {error.strerror}") from error
+        """Raise RefusedError where a record could not be saved: better before ten minutes of work than after. Makes nothing."""
+        there = next(path for path in (self.folder, *self.folder.absolute().parents) if _seen(path))
+        lock = self.folder / _LOCK
+        writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+        if not writable or (_seen(lock) and not os.access(lock, os.W_OK)):
+            raise RefusedError(f"{there}: no records can be written there by this user, or it is no folder")
 
     def save(self, record: AnyRecord, files: Mapping[str, bytes] | None = None) -> Path:
         """Make `record` the present one, keep the one before in the history, and return the file.
@@ -125,11 +126,20 @@ class RecordStore:
     def _locked(self) -> Generator[None, None, None]:
         """Keep other programs from writing; the lock ends with the program, however it ends."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / ".lock").open("w") as file:
+        with (self.folder / _LOCK).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             for left_over in self.folder.rglob(".*.tmp"):
                 left_over.unlink()
             yield
+
+
+def _seen(path: Path) -> bool:
+    """Return whether something is there that this user may look at."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _named_by_content(record: AnyRecord, stem: str, files: Mapping[str, bytes]) -> tuple[AnyRecord, dict[str, bytes]]:

@@ -136,6 +136,20 @@ def test_a_folder_that_cannot_be_written_is_said(rig: RecordRig) -> None:
         rig.save(rig.joints())
 
 
+def test_whether_a_record_could_be_saved_is_known_before(rig: RecordRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.store.require_writable()
+    assert not rig.folder.exists()
+    rig.save(rig.joints())
+    rig.store.require_writable()
+    denied = rig.folder / ".lock"
+    monkeypatch.setattr(os, "access", lambda path, _: path != denied)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    with pytest.raises(RefusedError, match="by this user"):
+        rig.store.require_writable()
+    denied = rig.folder
+    with pytest.raises(RefusedError, match="by this user"):
+        rig.store.require_writable()
+
+
 def die_at(step: int) -> None:
     """Have this process killed before its call number `step` that touches the disk."""
     calls = itertools.count()
