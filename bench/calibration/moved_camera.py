@@ -8,6 +8,7 @@ guard looks before the policy acts; what it refuses does not move.
 from __future__ import annotations
 
 import argparse
+import logging
 import multiprocessing
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -119,6 +120,7 @@ _trials: Trials | None = None
 def _start_worker(time_limit_s: float, limits: CalibrationConfig) -> None:
     global _trials  # noqa: PLW0603 - one per process of the pool
     cv2.setNumThreads(1)
+    logging.getLogger("runtime.policy.view").setLevel(logging.ERROR)  # it would say of every episode that it corrects
     _trials = Trials(time_limit_s, limits)
 
 

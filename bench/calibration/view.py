@@ -21,7 +21,7 @@ from bench.closed_loop.intervals import wilson
 from calibration.board.board import BoardSpec, board_picture
 from calibration.view.reference import Reference, make_reference
 from interfaces.calibration_config import CalibrationConfig
-from runtime.policy.view.moved_view import ViewMotion, how_moved
+from runtime.policy.view.moved_view import Picture, ViewMotion, how_moved
 from runtime.policy.view.pinhole import rotation_angle_deg
 from runtime.policy.view.table_plane import TablePlane, plane_from_depth
 from runtime.policy.view.verdict import moved, too_vague
@@ -73,7 +73,7 @@ def reference_of(camera: PushedCamera, seed: int, *, depth: bool) -> Reference:
     camera.clear_table(seed, rest)
     camera.push(np.zeros(3), np.zeros(3))
     plane_seen = camera.picture(N_FRAMES, depth=True)
-    pictures = []
+    pictures: list[Picture] = []
     for pan_rad in (0.0, -0.6, 0.6):
         camera.pose(rest + np.array([pan_rad, 0, 0, 0, 0, 0]))
         pictures.append(camera.picture(N_FRAMES, depth=depth))
