@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.calibration.camera import D435_LIKE, TrueLens, table_of, trial
 
-SIZE_PX = (480, 270)
+SIZE_PX = (424, 240)
 
 
 def test_right_makers_values_are_recorded_as_the_makers(tmp_path: Path) -> None:
