@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from bench.calibration.live_hand import LiveHand
 from interfaces.request_socket import JsonObject
+from interfaces.toml_loader import from_table
 from sim.live_world import LiveWorld
 from sim.motors.servo_world import ServoWorld
-from sim.truth import Truth
+from sim.truth import BoardPlace, Truth
 from sim.world import World
 
 TICK_NS = 20_000_000
@@ -49,3 +52,18 @@ def test_every_joint_is_swept_and_a_pose_is_held() -> None:
     np.testing.assert_allclose(answering.world.joint_positions_rad, pose_rad, atol=2e-3)
     hand.do("let-go")
     assert answering.world.hand.is_idle
+
+
+def test_the_board_is_waved_and_taken_away() -> None:
+    answering = _AnsweringWorld()
+    hand = LiveHand(answering, np.zeros(6), seconds=4.0, seed=1)
+    hand.pause = answering.pause
+    places: list[JsonObject] = []
+    answer = answering.request
+    answering.request = lambda request: places.append(request) or answer({"status": True})
+    hand.do("show-board")
+    # As it comes out of the socket.
+    shown = [from_table(json.loads(json.dumps(request))["board"], BoardPlace, "request") for request in places]
+    assert len({place.translation_m for place in shown}) > 10
+    hand.do("board-away")
+    assert places[-1] == {"board": None}
