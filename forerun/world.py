@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("robot", type=Path, help="robot file, for example robots/simulated.toml")
     parser.add_argument("--view", action="store_true", help="open MuJoCo's viewer")
     parser.add_argument(
-        "--truth", type=Path, help="what is not as the robot file says: a TOML file (docs/calibration.md)"
+        "--truth", type=Path, help="what is not as the robot file says: a TOML file (docs/calibration/simulation.md)"
     )
 
 
