@@ -23,7 +23,7 @@ FINE_HZ = 500.0  # that signals are laid out at to be smoothed and looked up in
 SMOOTHED_S = 0.02  # to either side; of a 1.2 Hz motion that takes half a percent
 BLOCK_S = 1.0
 N_BOOTSTRAPS = 1000
-N_ITERATIONS = 8
+N_ITERATIONS, N_REWEIGHTED = 8, 2
 N_PLAY_LOOKS = 3  # what is found with one width of play is the next one's width
 STEP_MAX_S, STEP_MIN_S = 0.02, 2e-6
 OUTLIER_SIGMAS = 4.0
@@ -149,28 +149,35 @@ def turns(value: Array, width: float) -> Array:
     return behind / (width / 2)
 
 
-def solve(columns: Callable[[Array], Columns], later: Signal, start: Array, n_moved: int | None = None) -> Solution:
+def solve(
+    columns: Callable[[Array], Columns],
+    later: Signal,
+    start: Array,
+    n_moved: int | None = None,
+    *,
+    sigma_min: float = 0.0,
+) -> Solution:
     """Return the robust least squares of `later` by columns that depend on some parameters besides, from `start` on.
 
     `columns(parameters)` are (sample, column); parameters are times in s. Only the first `n_moved` of them are looked for (None:
-    all); the others are taken as found, and count as uncertain all the same.
+    all); the others are taken as found, and count as uncertain all the same. No sample is an outlier within some `sigma_min`.
     """
     parameters, weights = start.copy(), np.ones(len(later.t_s))
     linear: Array = np.linalg.lstsq(columns(parameters), later.value, rcond=None)[0].astype(np.float64)
     jacobian = columns(parameters)
     n_linear = len(linear)
     n_free = n_linear + (len(start) if n_moved is None else n_moved)
-    for _ in range(N_ITERATIONS):
+    for k in range(N_ITERATIONS):
         matrix = columns(parameters)
         slopes = [_slope(columns, parameters, i) @ linear for i in range(len(parameters))]
         jacobian = np.column_stack([matrix, *slopes])
         residual = later.value - matrix @ linear
-        weights = _weights(residual)
+        weights = _weights(residual, sigma_min)
         root = np.sqrt(weights)
         step = np.linalg.lstsq(jacobian[:, :n_free] * root[:, None], residual * root, rcond=None)[0]
         linear = linear + step[:n_linear]
         parameters[: n_free - n_linear] += np.clip(step[n_linear:], -STEP_MAX_S, STEP_MAX_S)
-        if np.abs(step[n_linear:]).max(initial=0.0) < STEP_MIN_S:
+        if k >= N_REWEIGHTED and np.abs(step[n_linear:]).max(initial=0.0) < STEP_MIN_S:
             break
     residual = later.value - columns(parameters) @ linear
     half_widths = _half_widths(jacobian, residual, weights, later.t_s)
@@ -216,17 +223,17 @@ def _slope(columns: Callable[[Array], Columns], parameters: Array, index: int) -
     return (columns(parameters + step) - columns(parameters - step)) / SLOPE_S
 
 
-def _weights(residual: Array) -> Array:
+def _weights(residual: Array, sigma_min: float) -> Array:
     """Return Tukey's weights: 1 for what fits, 0 for outliers."""
-    sigma = 1.4826 * float(np.median(np.abs(residual))) or 1e-12
+    sigma = max(1.4826 * float(np.median(np.abs(residual))), sigma_min, 1e-12)
     reach = np.minimum(np.abs(residual) / (OUTLIER_SIGMAS * sigma), 1.0)
     return (1 - reach**2) ** 2
 
 
 def _half_widths(jacobian: Columns, residual: Array, weights: Array, t_s: Array) -> Array:
     """Return half the 95 % interval of each parameter, from blocks of time drawn with replacement."""
-    blocks = ((t_s - t_s[0]) / BLOCK_S).astype(int)
-    n_blocks = int(blocks[-1]) + 1
+    seconds, blocks = np.unique(np.floor(t_s / BLOCK_S), return_inverse=True)  # pauses count for nothing
+    n_blocks = len(seconds)
     n_parameters = jacobian.shape[1]
     if n_blocks <= 3:
         raise ValueError(f"{n_blocks} s of motion are too little to tell how sure a lag is")
