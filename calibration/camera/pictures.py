@@ -14,6 +14,7 @@ from calibration.camera.judge import Judgement
 from interfaces.messages import Rgb
 
 PARTS = 16  # of the width, that residuals are averaged in
+FEWEST_IN_PART = 3
 
 
 def save_pictures(path: Path, judgement: Judgement, sample: Rgb | None) -> None:
@@ -49,8 +50,10 @@ def _arrows(axis: Any, fit: LensFit, judgement: Judgement, title: str) -> None:
     means_px = np.zeros((len(keys), 2))
     np.add.at(means_px, which.ravel(), fit.residuals_px)
     means_px /= counts[:, None]
+    many = counts >= FEWEST_IN_PART
+    keys, means_px = keys[many], means_px[many]
     lengths_px = np.linalg.norm(means_px, axis=1)
-    enlarged = part_px / max(float(lengths_px.max()), 1e-6)
+    enlarged = part_px / max(float(np.percentile(lengths_px, 95)) if len(lengths_px) else 0.0, 1e-6)
     middle_px = (keys + 0.5) * part_px
     axis.quiver(
         *middle_px.T, *(means_px.T * enlarged), lengths_px, angles="xy", scale_units="xy", scale=1.0, width=0.004
