@@ -78,7 +78,7 @@ class RenderedTrial:
         program.add_arguments(parser)
         board = ["--squares", f"{BOARD.squares_x}x{BOARD.squares_y}", "--square-mm", f"{BOARD.square_m * 1e3:g}"]
         arguments = parser.parse_args(["--mounting", self.mounting.replace("_", "-"), *board, *options])
-        return program.run(self._as_calibrated(), arguments)
+        return program.run(self.as_calibrated(), arguments)
 
     def error(self) -> HandEyeError:
         """Return how wrong the record is that was written."""
@@ -104,7 +104,8 @@ class RenderedTrial:
         workspace_rad = np.random.default_rng(self.seed).uniform(low_rad, high_rad, (N_REACHES, len(low_rad)))
         return truth.error(guess, workspace_rad)
 
-    def _as_calibrated(self) -> Workplace:
+    def as_calibrated(self) -> Workplace:
+        """Return the workplace with an arm whose joints report as this trial's do."""
         workplace = self.workplace.workplace
         make_arm = workplace.make_arm
         tell = self._wandering if self.errors.tick_rad else self._exactly

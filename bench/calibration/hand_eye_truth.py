@@ -77,7 +77,8 @@ class HandEyeTruth:
             seen = inverses(hands) @ np.concatenate([sent_to, np.ones((len(sent_to), 1))], axis=1)[:, :, None]
             real_cameras = self.chain.base_from_hands(real)[lookers] @ self.parent_from_camera
             there = (real_cameras @ seen)[:, :3, 0]
-        return float(np.sqrt(np.mean(((there - really_at) ** 2).sum(axis=1)))) * 1e3
+        apart_m: Array = there - really_at
+        return float(np.sqrt(np.mean(np.linalg.norm(apart_m, axis=1) ** 2))) * 1e3
 
     def _corrected(self, positions_rad: Array, offset_rad: Array) -> Array:
         result = positions_rad.copy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -72,10 +71,14 @@ def turn_spreads_deg(positions_rad: Sequence[Array], chain: Chain) -> tuple[floa
     turns = chain.base_from_hands(np.stack(positions_rad))[:, :3, :3]
     u, _, vt = np.linalg.svd(turns.sum(axis=0))
     middle = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    vectors: Array = np.array([np.ravel(cv2.Rodrigues(middle.T @ turn)[0]) for turn in turns], np.float64)
-    values: Any = np.linalg.svd(vectors - vectors.mean(axis=0), compute_uv=False)
-    padded = [*(float(value) for value in np.degrees(values / np.sqrt(len(turns)))), 0.0, 0.0]
+    vectors = np.stack([_axis_angle(middle.T @ turn) for turn in turns])
+    values: Array = np.linalg.svd(vectors - vectors.mean(axis=0))[1]
+    padded: list[float] = [*np.degrees(values / np.sqrt(len(turns))).tolist(), 0.0, 0.0]
     return padded[0], padded[1], padded[2]
+
+
+def _axis_angle(rotation: Array) -> Array:
+    return np.asarray(cv2.Rodrigues(rotation)[0], np.float64).ravel()
 
 
 def cells_seen(sightings: Sequence[Sighting], intrinsics: CameraIntrinsics) -> Cells:

@@ -48,9 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how far the joints' zeros may be off, one sigma; 0 where joints are exact, as of an industrial arm (default 0.3)",
     )
     parser.add_argument(
-        "--table-mm", type=float, default=0.0, help="height of the table above the arm's base (default 0)"
+        "--table-z", type=float, default=0.0, metavar="M", help="height of the table over the arm's base (default 0)"
     )
-    parser.add_argument("--clearance-mm", type=float, default=30.0, help="to be kept above the table (default 30)")
+    parser.add_argument(
+        "--clearance", type=float, default=0.03, metavar="M", help="how far all stays above the table (default 0.03)"
+    )
     add_board_arguments(parser)
 
 
@@ -97,6 +99,6 @@ def _wishes(arguments: argparse.Namespace) -> Wishes:
         n_poses=arguments.poses,
         by_hand=arguments.by_hand,
         offset_sigma_rad=float(np.radians(arguments.joint_sigma_deg)),
-        table_z_m=arguments.table_mm * 1e-3,
-        clearance_m=arguments.clearance_mm * 1e-3,
+        table_z_m=arguments.table_z,
+        clearance_m=arguments.clearance,
     )

@@ -8,8 +8,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typing_extensions import override
 
-from calibration.geometry.transforms import from_pose
+from calibration.geometry.transforms import from_pose, inverse
 from calibration.hand_eye.conclude import Session, conclude
 from calibration.hand_eye.overlay import draw_overlay
 from calibration.hand_eye.refine_homes import counts_per_rad
@@ -39,10 +40,12 @@ class Person(YesOperator):
         self.answers = answers
         self.said: list[str] = []
 
+    @override
     def say(self, text: Any) -> None:
         """Remember it."""
         self.said.append(str(text))
 
+    @override
     def confirm(self, step: str, question: str, *, default: bool) -> bool:
         """Answer as told."""
         del question
@@ -183,8 +186,7 @@ def test_the_cross_is_drawn_where_the_tip_is(make_known: Any) -> None:
     pose_rad = known.poses_rad(1)[0]
     black = np.zeros((known.lens.height_px, known.lens.width_px, 3), np.uint8)
     drawn = draw_overlay(black, pose_rad, known.model, known.truth, known.board, known.lens)
-    camera_from_base = np.linalg.inv(known.truth.parent_from_camera)
-    in_camera = camera_from_base @ np.append(known.chain.tip(pose_rad), 1.0)
+    in_camera = inverse(known.truth.parent_from_camera) @ np.append(known.chain.tip(pose_rad), 1.0)
     column = round(known.lens.focal_x_px * in_camera[0] / in_camera[2] + known.lens.centre_x_px)
     row = round(known.lens.focal_y_px * in_camera[1] / in_camera[2] + known.lens.centre_y_px)
     assert drawn[row - 3 : row + 4, column - 3 : column + 4].max() > 200
