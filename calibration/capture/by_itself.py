@@ -53,7 +53,10 @@ class SelfShow:
                 balance.relax()
             else:
                 balance.tighten()
-            said = f"{balance.n_kept} of {balance.n_wanted} samples, pose {k} of {n_poses}"
+            least = balance.coverage().covered_ratio.min()
+            said = (
+                f"{balance.n_kept} of {balance.n_wanted} samples, pose {k} of {n_poses}, each joint's range {least:.0%}"
+            )
             self.operator.progress(said, min(0.999, balance.n_kept / balance.n_wanted))
         self._go(self.home_rad)
         self._write()

@@ -15,7 +15,8 @@ from calibration.geometry.chain import Chain
 from calibration.geometry.transforms import Array
 
 Which = NDArray[np.bool_]
-LINK_RADIUS_M = 0.035
+LINK_RADIUS_M = 0.05  # between the middle lines of two links, of a desktop arm
+COLUMN_RADIUS_M = 0.065
 CAMERA_ROOM_M = 0.12
 START_SLACK_M = 0.001  # a pose that it already stands in may be as bad as it is, and no worse
 N_PATH = 24
@@ -46,6 +47,11 @@ class Room:
             _distance_m(hand, joints[:, k], joints[:, k + 1]).min(axis=1) - LINK_RADIUS_M
             for k in range(joints.shape[1] - 2)
         ]
+        forearm = np.concatenate([frames[:, 3:, :3, 3], (frames[:, 2:-1, :3, 3] + frames[:, 3:, :3, 3]) / 2], axis=1)
+        if forearm.shape[1]:  # neither comes it near the column that it stands on
+            margins += [
+                _distance_m(forearm, joints[:, k], joints[:, k + 1]).min(axis=1) - COLUMN_RADIUS_M for k in range(2)
+            ]
         margins += [np.linalg.norm(low - camera, axis=2).min(axis=1) - CAMERA_ROOM_M for camera in self.cameras_m]
         return np.min(margins, axis=0)
 

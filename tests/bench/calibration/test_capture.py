@@ -12,6 +12,9 @@ import pytest
 
 from bench.calibration.simulated_workplace import SimulatedWorkplace
 from calibration.capture import program
+from calibration.capture.poses import choose_poses
+from calibration.capture.room import Room
+from calibration.geometry.chain import chain_of
 from drivers.arm import Arm
 from interfaces.arm_config import AnyArmConfig
 from interfaces.capture_file import Capture, read_capture
@@ -45,6 +48,7 @@ class Trial:
 
     def __init__(self, folder: Path) -> None:
         self.place = SimulatedWorkplace(ROBOT, SMALL, folder=folder, seed=2)
+        self._twin = self.place.world.twin()
         self.poses_rad: list[JointVector] = []
         make = self.place.workplace.make_arm
 
@@ -80,7 +84,7 @@ class Trial:
 
     def touches(self, pose_rad: JointVector) -> bool:
         """Whether the arm touches the table, or parts of it each other, at a pose."""
-        twin = self.place.world.twin()
+        twin = self._twin
         state = self.place.world.physics_state()
         state[:6] = pose_rad
         twin.put_state(state)
@@ -170,3 +174,11 @@ def test_an_operator_who_says_no_is_heard(trial: Trial) -> None:
     assert trial.run("--frames", "3") == program.FAILED
     assert trial.poses_rad == []
     assert trial.torque() == (False,) * 6
+
+
+def test_of_the_poses_that_are_clear_hardly_any_touches(trial: Trial) -> None:
+    """The chain's lines against the arm's real shape: a touch is seen to, but it should be rare."""
+    room = Room(chain=chain_of(ROBOT), table_z_m=0.0, clearance_m=0.04, cameras_m=np.empty((0, 3)))
+    home_rad, kept = ROBOT.arm.vector("rest_rad"), np.empty((0, 6))
+    poses = choose_poses(ROBOT.arm, room, home_rad, kept, 150, np.random.default_rng(0))
+    assert sum(trial.touches(pose) for pose in poses) <= 3
