@@ -23,11 +23,17 @@ class Arm(Protocol):
         ...
 
     def identity(self) -> tuple[MotorIdentity, ...]:
-        """Return which motors these are, in the order of the robot file: as read at `open`, nothing is sent."""
+        """Return which motors these are, in the order of the robot file: as read at `open`, nothing is sent.
+
+        Raises DeviceLostError for a bus that is not open.
+        """
         ...
 
     def torque(self) -> tuple[bool, ...]:
-        """Ask each motor whether it drives, in the order of the robot file; sends no orders."""
+        """Ask each motor whether it drives, in the order of the robot file; changes nothing, and what holds goes on holding.
+
+        May take longer than a command period: up to a heartbeat where that is what tells it.
+        """
         ...
 
     def hold(self) -> JointState:
