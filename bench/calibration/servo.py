@@ -119,8 +119,11 @@ def main(arguments: Sequence[str]) -> None:
     """Run the trials and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=12)
-    trials = [one_trial(seed) for seed in range(parser.parse_args(arguments).trials)]
     console = Console()
+    trials: list[Trial] = []
+    for seed in range(parser.parse_args(arguments).trials):
+        trials.append(one_trial(seed))
+        console.print(table_of(trials[-1:]))  # one takes a minute or more
     console.print(table_of(trials))
     every = [each for trial in trials for each in (*trial.new, trial.worn)]
     friction = np.array([each.found.record().friction_ratio - each.friction_ratio for each in every])

@@ -44,7 +44,7 @@ def motion(
         t_s=t_s,
         t_command_s=t_command_s,
         commanded_rad=way,
-        measured_rad=np.round(measured / TICK_RAD) * TICK_RAD,
+        measured_rad=np.asarray(np.round(measured / TICK_RAD) * TICK_RAD, np.float64),
         effort_ratio=effort + rng.normal(0, 0.01, len(t_s)),
     )
 
