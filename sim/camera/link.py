@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,10 +146,11 @@ class CameraLinkReader:
                 link.settimeout(_POLL_S)
                 try:
                     link.connect(str(self._path))
-                    link.sendall(self._ask)
                 except OSError:
                     self._closing.wait(_RETRY_S)
                     continue
+                with suppress(OSError):  # gone already, but what it sent may still be read
+                    link.sendall(self._ask)
                 while (frame := self._next(link)) is not None:
                     self.received += 1
                     yield frame
