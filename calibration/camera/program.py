@@ -52,15 +52,13 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
     used = workplace.camera_config(arguments.camera)
     shown = replace(used, width_px=arguments.size[0], height_px=arguments.size[1]) if arguments.size else used
     board = board_of(arguments, workplace.operator)
-    facts = _facts(workplace, used)
-    if shown != used and facts.intrinsics is None:
-        raise RefusedError(f"camera {used.name} does not tell how its sizes relate: leave out --size")
-    show, facts_shown = _show(workplace, shown, board)
+    maker = _maker_at(workplace, used) if shown != used else None
+    show, facts = _show(workplace, shown, board)
     views = [view.corners for view in show.coverage.views]
-    judgement = judge(views, (shown.width_px, shown.height_px), facts_shown.intrinsics, show.coverage.checks())
+    judgement = judge(views, (shown.width_px, shown.height_px), facts.intrinsics, show.coverage.checks())
     lens = judgement.intrinsics
     if shown != used:
-        lens = at_other_size(lens, facts_shown.intrinsics, facts.intrinsics)
+        lens = at_other_size(lens, facts.intrinsics, maker)
     picture = workplace.pictures / f"camera-{used.name}.png"
     save_pictures(picture, judgement, show.sample)
     _tell(workplace, judgement)
@@ -68,14 +66,17 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
     return _write(workplace, used, facts, judgement, lens, board)
 
 
-def _facts(workplace: Workplace, config: CameraConfig) -> CameraFacts:
-    """Return what the camera says at the size it is used at."""
+def _maker_at(workplace: Workplace, config: CameraConfig) -> CameraIntrinsics:
+    """Return the maker's values at the size in use; raises RefusedError where the camera does not tell any."""
     camera = workplace.make_camera(config)
     camera.open()
     try:
-        return camera.facts()
+        maker = camera.facts().intrinsics
     finally:
         camera.close()
+    if maker is None:
+        raise RefusedError(f"camera {config.name} does not tell how its sizes relate: leave out --size")
+    return maker
 
 
 def _show(workplace: Workplace, config: CameraConfig, board: BoardSpec) -> tuple[BoardShow, CameraFacts]:

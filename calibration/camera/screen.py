@@ -19,7 +19,7 @@ def coverage_screen(coverage: Coverage, seen: BoardCorners | None, status: str) 
     grid = Table.grid(padding=(0, 3))
     grid.add_row(_map(coverage, seen), _list(coverage))
     missing = [need for need in coverage.needs() if not need.met]
-    advice = "everything was shown" if coverage.complete else missing[0].advice
+    advice = "everything was shown: ENTER" if coverage.complete else missing[0].advice
     return Group(
         grid,
         Text.assemble("now: ", (status, "bold green" if status == "taken" else "bold")),
