@@ -77,10 +77,13 @@ class HandEyeTruth:
             seen = inverses(hands) @ np.concatenate([sent_to, np.ones((len(sent_to), 1))], axis=1)[:, :, None]
             real_cameras = self.chain.base_from_hands(real)[lookers] @ self.parent_from_camera
             there = (real_cameras @ seen)[:, :3, 0]
-        apart_m: Array = there - really_at
-        return float(np.sqrt(np.mean(np.linalg.norm(apart_m, axis=1) ** 2))) * 1e3
+        return _rms_mm(there, really_at)
 
     def _corrected(self, positions_rad: Array, offset_rad: Array) -> Array:
         result = positions_rad.copy()
         result[:, list(self.chain.joint_indices)] += offset_rad
         return result
+
+
+def _rms_mm(one_m: Array, other_m: Array) -> float:
+    return float(np.sqrt(((one_m - other_m) ** 2).sum(axis=1).mean())) * 1e3
