@@ -70,10 +70,10 @@ class LiveWorld:
             self._task, self._seed = CLEARED, 0
             self._t_episode_ns, self._success_ns = self._t_world_ns, None
 
-    def guide(self, joints_rad: list[float | None]) -> None:
-        """Lead the limp joints there by hand, and hold them; those that are None are let go. RefusedError for other than six."""
-        if len(joints_rad) != 6:
-            raise RefusedError(f"a hand for {len(joints_rad)} joints; the arm has 6")
+    def guide(self, joints_rad: list[Any]) -> None:
+        """Lead the limp joints to angles by hand, and hold them; those that are None are let go. RefusedError for other than six."""
+        if len(joints_rad) != 6 or not all(angle is None or isinstance(angle, int | float) for angle in joints_rad):
+            raise RefusedError(f"a hand for {str(joints_rad)[:80]}; expected six angles or null")
         goal_rad = np.array([np.nan if angle is None else angle for angle in joints_rad], np.float64)
         with self._lock:
             self._world.hand.guide(goal_rad)

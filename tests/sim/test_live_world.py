@@ -85,8 +85,9 @@ def test_a_hand_leads_the_limp_arm_until_the_motors_drive(world: World) -> None:
         servos.set_torque(joint, enabled=True)
     limp.advance(1505 * MS)
     assert world.hand.is_idle
-    with pytest.raises(RefusedError, match="the arm has 6"):
-        limp.guide([0.0])
+    for wrong in ([0.0], [0.0, 0.0, "up", 0.0, 0.0, 0.0]):
+        with pytest.raises(RefusedError, match="six angles"):
+            limp.guide(wrong)
 
 
 def test_a_cleared_table_is_nobodys_success(live: LiveWorld, world: World) -> None:
