@@ -20,6 +20,7 @@ LEANS = ("top away", "bottom away", "left side away", "right side away")  # as t
 VIEWS_PER_LEAN = 3
 DISTANCE_RATIO_MIN = 1.4  # of the farthest view to the nearest
 NEAR_TO_FAR_MAX_RATIO = 0.8
+UNCOVERED_MAX_RATIO = 0.2
 FAR_TO_NEAR = "far : near"
 VIEWS_MIN = 24
 VIEWS_MAX = 60
@@ -122,9 +123,9 @@ class Coverage:
     def checks(self) -> tuple[Check, ...]:
         """Return whether enough was shown to believe what comes of it; somewhat less than is asked for."""
         ratio = next(need.done for need in self.needs() if need.name == FAR_TO_NEAR)
-        never = sum(n_views == 0 for n_views in self.n_leaning())
+        never = float(sum(n_views == 0 for n_views in self.n_leaning()))
         return (
-            Check(name="picture without corners", value=1.0 - self.share, limit=1.0 - MAP_SHARE_MIN, unit="ratio"),
+            Check(name="picture without corners", value=1.0 - self.share, limit=UNCOVERED_MAX_RATIO, unit="ratio"),
             Check(name="sides that the board was never leaned to", value=never, limit=0.0, unit=""),
             Check(name="nearest view over farthest", value=1.0 / ratio, limit=NEAR_TO_FAR_MAX_RATIO, unit="ratio"),
         )

@@ -84,3 +84,17 @@ def test_few_corners_are_no_view(shown: Shown, maker: CameraIntrinsics) -> None:
     few = BoardCorners(ids=corners.ids[:10], pixels=corners.pixels[:10], points_m=corners.points_m[:10])
     coverage = Coverage(maker)
     assert not coverage.wants(coverage.view(few, pose_of_board(few, maker)))
+
+
+def test_what_was_never_shown_fails_a_check(shown: Shown, maker: CameraIntrinsics) -> None:
+    views = shown(maker, 60, 0.05, np.random.default_rng(5))
+    well, badly = Coverage(maker), Coverage(maker)
+    for corners in views:
+        view = well.view(corners, pose_of_board(corners, maker))
+        well.add(view)
+        if view.camera_from_board[1, 2] < 0.15:  # never with its top away
+            badly.add(view)
+    assert all(check.passed for check in well.checks())
+    assert badly.n_leaning()[0] == 0
+    assert [check.name for check in badly.checks() if not check.passed] == ["sides that the board was never leaned to"]
+    assert not all(check.passed for check in Coverage(maker).checks())
