@@ -45,7 +45,9 @@ class CommandLag:
     """How the measured joint follows what it is told."""
 
     lag_s: Estimate  # of slow motion: delay, following and half a period
-    following_s: Estimate  # time constant of the servo's own lag
+    following_s: (
+        Estimate  # time constant of the servo's own lag; no surer than a period, in which a quick one is there already
+    )
     delay_s: float  # what is left: bus and the servo's own cycle
     play_rad: Estimate  # that friction and play take at each turn
     scale: float  # of the motion, over the one commanded
@@ -73,7 +75,7 @@ def fit_command_lag(commands: Signal, measured: Signal, *, lag_range_s: tuple[fl
     scale, play_width = float(solution.linear[1]), abs(2 * float(solution.linear_half_width[-1] / solution.linear[1]))
     return CommandLag(
         lag_s=Estimate(value=lag_s, half_width=half_widths[0]),
-        following_s=replace(following_s, half_width=max(following_s.half_width, half_widths[1])),
+        following_s=replace(following_s, half_width=max(following_s.half_width, half_widths[1], follower.held_s)),
         delay_s=lag_s - following_s.value - follower.held_s / 2,
         play_rad=Estimate(value=_play(solution), half_width=play_width),
         scale=scale,

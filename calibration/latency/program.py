@@ -131,7 +131,7 @@ def _table(found: Latencies, checks: list[Check]) -> Table:
 def _explained(found: Latencies, recording: Recording, clock: str) -> str:
     """Return what else is known, in plain words."""
     command, motion = found.command, found.motion
-    told_apart = command.following_s.half_width < max(0.005, 0.3 * command.following_s.value)
+    told_apart = command.following_s.half_width < 0.5 * command.following_s.value
     split = (
         f"of it {1e3 * command.delay_s:.1f} ms on the way, {1e3 * command.following_s.value:.1f} ms the servo's following"
         f" and {500 * recording.period_s:.1f} ms half a period"
