@@ -61,7 +61,7 @@ def prepare_servo(bus: FeetechBus, joint: FeetechJoint, model: ServoModel) -> Se
     name = bus.name(joint.servo_id)
     eeprom = bus.read(joint.servo_id, 0, registers.EEPROM_BYTES)
     phase = check_counting(name, eeprom)
-    home_ticks = (joint.home_ticks - registers.HOMING_OFFSET.decode(eeprom)) % TICKS_PER_TURN
+    home_ticks = _counted_home(joint, registers.HOMING_OFFSET.decode(eeprom))
     low, high = _travel_ticks(joint, home_ticks, name)
     position_min = min(low, registers.POSITION_MIN.decode(eeprom))
     position_max = max(high, registers.POSITION_MAX.decode(eeprom))
@@ -102,6 +102,14 @@ def read_identity(joint: FeetechJoint, model: ServoModel, eeprom: bytes) -> Moto
         firmware=f"{registers.FIRMWARE_MAJOR.decode(eeprom)}.{registers.FIRMWARE_MINOR.decode(eeprom)}",
         homing_offset=registers.HOMING_OFFSET.decode(eeprom),
     )
+
+
+def _counted_home(joint: FeetechJoint, homing_offset: int) -> float:
+    """Return the position at 0 rad on the turn in which the middle of the travel is counted: 0 rad itself may lie outside."""
+    home_ticks = joint.home_ticks - homing_offset
+    middle_rad = (joint.position_min_rad + joint.position_max_rad) / 2
+    turns = (home_ticks + joint.direction * middle_rad / RAD_PER_TICK) // TICKS_PER_TURN
+    return home_ticks - turns * TICKS_PER_TURN
 
 
 def _travel_ticks(joint: FeetechJoint, home_ticks: float, name: str) -> tuple[int, int]:

@@ -111,6 +111,14 @@ def test_travel_across_the_encoders_seam_is_refused(bench: Bench) -> None:
         bench.arm.open()
 
 
+def test_a_joint_that_never_comes_to_zero_is_counted_on_the_turn_of_its_travel(bench: Bench) -> None:
+    home_ticks = -300  # a zero that the encoder cannot show: the joint's stops are at 0.6 and 1.8 rad
+    limits = {"position_min_rad": 0.6, "position_max_rad": 1.8, "rest_rad": 1.0}
+    bench.set_joint(0, home_ticks=home_ticks + 4096, **limits)
+    bench.motors.positions_rad[0] = (home_ticks - 2048) * RAD_PER_TICK + 1.0
+    assert bench.arm.open().position_rad[0] == pytest.approx(1.0, abs=RAD_PER_TICK)
+
+
 def test_settings_are_saved_once_and_the_eeprom_is_locked(bench: Bench) -> None:
     servo = bench.bus.servos[0]
     servo.save(registers.STATUS_LEVEL.address, b"\x00")
