@@ -60,7 +60,8 @@ def write_robot(folder: Path, robot_file: Path = SIMULATED_ROBOT, /, **changes: 
     motors stand where the robot file says: no record of a calibration is asked for.
     """
     text = robot_file.read_text(encoding="utf-8")
-    for key, value in {"bus_error_budget": 50, "require": [], **changes}.items():
+    asked: dict[str, object] = {"bus_error_budget": 50, "require": [], **changes}
+    for key, value in asked.items():
         text = re.sub(rf"(?m)^{key} = .*$", f"{key} = {json.dumps(value)}", text, count=1)
     robot = folder / "robot.toml"
     robot.write_text(text, encoding="utf-8")

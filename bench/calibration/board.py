@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.photograph import Light, Photographer
+from bench.workplace.photograph import Light, Photographer
 from calibration.board.board import BoardCorners, BoardFinder, BoardSpec, charuco
 from calibration.board.pose import project
 from calibration.geometry.transforms import Transform, rotation_about, transform

@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.board_places import board_on_table, shown_boards
-from bench.calibration.simulated_workplace import PX_PER_SQUARE
+from bench.workplace.board_places import board_on_table, shown_boards
+from bench.workplace.simulated_workplace import PX_PER_SQUARE
 from calibration.board.board import BoardSpec, board_picture, charuco
 from sim.camera.true_camera import TrueCamera
 from sim.rigid import Array

@@ -18,8 +18,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.board_shown import show_well
-from bench.calibration.simulated_workplace import SimulatedWorkplace
+from bench.workplace.board_shown import show_well
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.camera import program
 from calibration.records.store import RecordStore
 from interfaces.calibration.camera import CameraRecord

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.simulated_workplace import SimulatedWorkplace
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.capture import program
 from calibration.capture.balance import Array, Balance
 from calibration.capture.room import Room

@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.calibration.hand_eye_projected import BOARD, JointErrors
 from bench.calibration.hand_eye_truth import HandEyeError, HandEyeTruth
-from bench.calibration.simulated_workplace import SimulatedWorkplace
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.geometry.chain import chain_of
 from calibration.geometry.transforms import from_pose
 from calibration.hand_eye import program

@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.arm_in_hand import ArmInHand, Mounting, built, true_homes
-from bench.calibration.simulated_workplace import SimulatedWorkplace
 from bench.closed_loop.other_bus import on_bus
+from bench.workplace.arm_in_hand import ArmInHand, Mounting, built, true_homes
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.joints import program
 from calibration.records.store import RecordStore
 from calibration.session.workplace import Workplace

@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.simulated_workplace import REST_RAD, SimulatedWorkplace
 from bench.closed_loop.intervals import wilson
+from bench.workplace.simulated_workplace import REST_RAD, SimulatedWorkplace
 from calibration.latency.judgement import Latencies, checks_of, find_latencies
 from calibration.latency.picture_motion import NoMotionError
 from calibration.latency.recording import plan_motion, record_motion

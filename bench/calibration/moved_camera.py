@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.calibration.pushed_camera import PINHOLE, Pusher, direction
 from bench.calibration.view import LIMITS, NOISE, camera_of, reference_of
 from bench.closed_loop.brains import policy_brain
 from bench.closed_loop.intervals import wilson
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep
+from bench.workplace.pushed_camera import PINHOLE, Pusher, direction
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.messages import Foresight, Frame
 from interfaces.robot_config import load_robot

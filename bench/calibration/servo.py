@@ -20,8 +20,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.simulated_workplace import REST_RAD, SimulatedWorkplace
 from bench.closed_loop.intervals import wilson
+from bench.workplace.simulated_workplace import REST_RAD, SimulatedWorkplace
 from calibration.servo.comparison import changes
 from calibration.servo.procedure import JointFound, JointTrial, middle_of
 from interfaces.robot_config import load_robot

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.calibration.pushed_camera import PINHOLE, Array, PushedCamera, direction, somewhere
 from bench.closed_loop.intervals import wilson
+from bench.workplace.pushed_camera import PINHOLE, Array, PushedCamera, direction, somewhere
 from calibration.board.board import BoardSpec, board_picture
 from calibration.view.reference import Reference, make_reference
 from interfaces.calibration_config import CalibrationConfig

@@ -13,8 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.pushed_camera import PINHOLE, Array, PushedCamera, direction, somewhere
 from bench.calibration.view import N_FRAMES, camera_of, reference_of
+from bench.workplace.pushed_camera import PINHOLE, Array, PushedCamera, direction, somewhere
 from calibration.view.reference import Reference
 from runtime.policy.view.landmarks import surface_points
 from runtime.policy.view.pinhole import transformed

@@ -113,7 +113,10 @@ def _kept(example: str, *, chain: bool) -> str:
         rest = before[: before.rindex("\n\n") + 1]  # without the lines that explain the chain
     # A draft's zeros are guesses, and its limits keep to them: it moves a little, and says what comes next.
     return re.sub(
-        r"^require = .*$", 'require = []  # FILL IN: ["joints"], after forerun calibrate joints', rest, flags=re.MULTILINE
+        r"^require = .*$",
+        'require = []  # FILL IN: ["joints"], after forerun calibrate joints',
+        rest,
+        flags=re.MULTILINE,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.calibration.board import SPEC, OpenCvFinder, accuracy
-from bench.calibration.photograph import Light
+from bench.workplace.photograph import Light
 from calibration.board.board import BoardFinder
 from interfaces.device_facts import CameraIntrinsics
 

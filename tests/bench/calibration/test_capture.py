@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.calibration.simulated_workplace import SimulatedWorkplace
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.capture import program
 from calibration.capture.poses import choose_poses
 from calibration.capture.room import Room

@@ -12,8 +12,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.calibration.arm_in_hand import ArmInHand, Mounting, built, true_homes
 from bench.calibration.joints import RAD_PER_TICK, handled_trial, physics_trial, robot_for
+from bench.workplace.arm_in_hand import ArmInHand, Mounting, built, true_homes
 from calibration.joints import program
 from calibration.records.store import RecordStore
 from interfaces.calibration.homes import homes, with_homes

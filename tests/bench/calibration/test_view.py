@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bench.calibration.pushed_camera import Pusher
-from bench.calibration.simulated_workplace import SimulatedWorkplace
 from bench.calibration.view import camera_of, reference_of, try_push
+from bench.workplace.pushed_camera import Pusher
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.records.store import RecordStore
 from calibration.view import program, self_test
 from interfaces.calibration.camera import ViewRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.calibration.virtual_arm import CONFIG, VirtualArm, VirtualClock
+from bench.workplace.virtual_arm import CONFIG, VirtualArm, VirtualClock
 from calibration.session.arm_session import LOST_CYCLES_MAX, ArmSession, TouchError
 from interfaces.errors import BusTimeoutError, RefusedError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.calibration.simulated_operator import STANCE_RAD
-from bench.calibration.simulated_workplace import REST_RAD, SimulatedWorkplace
 from bench.closed_loop.other_bus import on_bus
+from bench.workplace.simulated_operator import STANCE_RAD
+from bench.workplace.simulated_workplace import REST_RAD, SimulatedWorkplace
 from calibration.board.board import BoardFinder, BoardSpec
 from calibration.session.stills import take_still
 from interfaces.errors import DeviceLostError

@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console, RenderableType
 
-from bench.calibration.board_places import between, board_in_hand, board_on_table, shown_boards
-from bench.calibration.seeing_poses import SeeingPoses
-from bench.calibration.simulated_time import SimulatedTime
+from bench.workplace.board_places import between, board_in_hand, board_on_table, shown_boards
+from bench.workplace.seeing_poses import SeeingPoses
+from bench.workplace.simulated_time import SimulatedTime
 from calibration.board.board import BoardSpec
 from sim.robot_model import JOINT_NAMES
 from sim.scene import CAMERA_NAME

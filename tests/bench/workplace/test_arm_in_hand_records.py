@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.calibration.arm_in_hand import ArmInHand, Mounting, built
 from bench.calibration.joints import RAD_PER_TICK, robot_for
+from bench.workplace.arm_in_hand import ArmInHand, Mounting, built
 from calibration.joints import program
 from calibration.records import lerobot
 from calibration.records.store import RecordStore

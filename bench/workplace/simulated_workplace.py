@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.calibration.simulated_camera import SimulatedCamera
-from bench.calibration.simulated_operator import SimulatedOperator
-from bench.calibration.simulated_time import SimulatedTime
+from bench.workplace.simulated_camera import SimulatedCamera
+from bench.workplace.simulated_operator import SimulatedOperator
+from bench.workplace.simulated_time import SimulatedTime
 from calibration.board.board import BoardSpec, board_picture
 from calibration.session.workplace import Workplace
 from drivers.open_devices import open_arm

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from bench.calibration.live_hand import LiveHand
+from bench.workplace.live_hand import LiveHand
 from interfaces.request_socket import JsonObject
 from interfaces.toml_loader import from_table
 from sim.live_world import LiveWorld

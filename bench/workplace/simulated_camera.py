@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.calibration.simulated_time import SimulatedTime
+from bench.workplace.simulated_time import SimulatedTime
 from drivers.camera import CameraHealth
 from interfaces.camera_config import CameraConfig
 from interfaces.device_facts import CameraFacts, CameraIntrinsics

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.calibration.board_places import board_place
-from bench.calibration.simulated_workplace import SimulatedWorkplace
+from bench.workplace.board_places import board_place
+from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.board.board import BoardSpec
 from sim.camera.renderer import focal_length_px
 from sim.rigid import Array, rigid, turned

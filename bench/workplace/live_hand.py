@@ -1,6 +1,6 @@
 """A hand for the simulated robot in real time: leads the limp arm of `forerun world` through what a calibration asks for.
 
-    python -m bench.calibration.live_hand RUN_FOLDER sweep hold-pose wander
+    python -m bench.workplace.live_hand RUN_FOLDER sweep hold-pose wander
 
 With it a calibration program runs against the simulated robot in another process, over its port and camera, and nobody has to
 sit beside it. RUN_FOLDER is where `forerun world` runs. Steps, in the order given:
@@ -32,8 +32,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from bench.calibration.board_places import between, shown_boards
-from bench.calibration.simulated_operator import (
+from bench.workplace.board_places import between, shown_boards
+from bench.workplace.simulated_operator import (
     AT_STOP_TICKS,
     BEYOND_RAD,
     MOVE_TICKS,
@@ -43,7 +43,7 @@ from bench.calibration.simulated_operator import (
     STANCES_RAD,
     TICK_NS,
 )
-from bench.calibration.simulated_workplace import PX_PER_SQUARE
+from bench.workplace.simulated_workplace import PX_PER_SQUARE
 from calibration.board.board import BoardSpec, board_picture
 from interfaces.errors import ForerunError
 from interfaces.request_socket import JsonObject, RequestClient
