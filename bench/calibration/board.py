@@ -36,10 +36,10 @@ LENS = CameraIntrinsics(
 )
 LIGHTS = (
     Light(),
-    Light(blur_px=0.0, noise=0.0),
-    Light(blur_px=1.0, noise=0.0),
-    Light(blur_px=1.5, noise=5.0),
-    Light(noise=8.0, contrast=0.4),
+    Light(blur_px=0.0, image_noise=0.0),
+    Light(blur_px=1.0, image_noise=0.0),
+    Light(blur_px=1.5, image_noise=5.0),
+    Light(image_noise=8.0, contrast_ratio=0.4),
 )
 EDGE_PX = 5.0  # a corner nearer to the picture's edge is not counted among those in sight
 
@@ -123,8 +123,8 @@ def main() -> int:
             numbers = (result.rms_px, *np.percentile(result.lengths_px, (50, 99, 100)), *result.errors_px.mean(axis=0))
             table.add_row(
                 f"{light.blur_px:g}",
-                f"{light.noise:g}",
-                f"{light.contrast:g}",
+                f"{light.image_noise:g}",
+                f"{light.contrast_ratio:g}",
                 name,
                 f"{len(result.errors_px)}/{result.in_sight}",
                 *(f"{number:.3f}" for number in numbers),

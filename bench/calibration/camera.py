@@ -39,7 +39,7 @@ class TrueLens:
     focal_ratio: float = 1.0
     centre_shift_px: tuple[float, float] = (0.0, 0.0)
     distortion: tuple[float, ...] = NO_DISTORTION
-    noise: float = 2.0
+    image_noise: float = 2.0
     blur_px: float = 0.6
 
     @property
@@ -50,9 +50,9 @@ class TrueLens:
 
 LENSES = (
     TrueLens(),
-    TrueLens(noise=8.0),
+    TrueLens(image_noise=8.0),
     TrueLens(focal_ratio=1.02),
-    TrueLens(focal_ratio=0.98, noise=8.0),
+    TrueLens(focal_ratio=0.98, image_noise=8.0),
     TrueLens(focal_ratio=1.02, distortion=D435_LIKE),
     TrueLens(distortion=WEBCAM_LIKE, centre_shift_px=(6.0, -4.0)),
 )
@@ -76,7 +76,7 @@ def trial(lens: TrueLens, size_px: tuple[int, int], seed: int, folder: Path) -> 
         focal_ratio=lens.focal_ratio,
         centre_shift_px=lens.centre_shift_px,
         distortion=lens.distortion,
-        image_noise=lens.noise,
+        image_noise=lens.image_noise,
         blur_px=lens.blur_px,
     )
     simulated = SimulatedWorkplace(load_robot(Path("robots/simulated.toml")), truth, folder=folder, seed=seed)
@@ -112,7 +112,7 @@ def table_of(rows: Sequence[tuple[TrueLens, list[Outcome]]], size_px: tuple[int,
             f"{lens.focal_ratio:.2f}",
             "{:g} {:g}".format(*lens.centre_shift_px),
             "{:g} {:g}".format(*lens.distortion[:2]),
-            f"{lens.noise:g}",
+            f"{lens.image_noise:g}",
             expected,
             f"{right}/{len(outcomes)}",
             f"{1e2 * max(outcome.focal_error_ratio for outcome in outcomes):.3f}",

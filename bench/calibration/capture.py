@@ -40,10 +40,10 @@ class Outcome:
     """One capture."""
 
     status: int
-    minutes: float  # of the robot's time
+    duration_s: float  # of the robot's time
     samples: Array  # (sample, joint), ranges as 0..1
     in_time: Array  # as many, evenly in time
-    kilobytes: float  # a sample
+    sample_mb: float
 
 
 class WatchedArm:
@@ -86,10 +86,10 @@ def capture(n_frames: int, seed: int) -> Outcome:
     in_time = np.array(poses_rad)[np.linspace(0, len(poses_rad) - 1, len(found)).astype(int)]
     return Outcome(
         status=status,
-        minutes=(place.clock.now_ns() - t_begin_ns) / 60e9,
+        duration_s=(place.clock.now_ns() - t_begin_ns) * 1e-9,
         samples=scaled(found.position_rad),
         in_time=scaled(in_time),
-        kilobytes=n_bytes / len(found) / 1e3,
+        sample_mb=n_bytes / len(found) * 1e-6,
     )
 
 
@@ -149,8 +149,8 @@ def main() -> None:
             table.add_row(
                 str(seed),
                 str(outcome.status),
-                f"{outcome.minutes:.1f}",
-                f"{outcome.kilobytes:.1f}",
+                f"{outcome.duration_s / 60:.1f}",
+                f"{1e3 * outcome.sample_mb:.1f}",
                 f"{len(kept)} {which}",
                 f"{min(bins):.0%}",
                 f"{pairs.min():.3f}",

@@ -87,7 +87,7 @@ def latencies_of(place: SimulatedWorkplace, seconds: float) -> Latencies:
     camera.open()
     with workplace.arm_session() as arm:
         place.operator.confirm("arm-moves", "may it?", default=True)
-        plan = plan_motion(arm, arm.hold().position_rad, JOINT, degrees=4.0, seconds=seconds)
+        plan = plan_motion(arm, arm.hold().position_rad, JOINT, degrees=4.0, duration_s=seconds)
         recording = record_motion(workplace, arm, camera, plan)
     camera.close()
     return find_latencies(recording)

@@ -45,7 +45,8 @@ REFERENCE_SEED = 4242  # of the light and colours when the view was recorded
 class Case:
     """One episode to run."""
 
-    push: tuple[float, float]
+    push_mm: float
+    push_deg: float
     view: View
     task: str
     seed: int
@@ -76,7 +77,7 @@ class Trials:
     def run(self, case: Case) -> Ending:
         """Return what became of one episode."""
         rng = np.random.default_rng((case.seed, 23))
-        self._pusher.push(direction(rng) * case.push[0] * 1e-3, direction(rng) * case.push[1])
+        self._pusher.push(direction(rng) * case.push_mm * 1e-3, direction(rng) * case.push_deg)
         if case.view == "off":
             brain = self._brain
         else:
@@ -133,13 +134,14 @@ def table_of(endings: Sequence[Ending]) -> Table:
     """Return success by how far the camera was moved and by what the robot file says of it."""
     tasks = list(dict.fromkeys(ending.case.task for ending in endings))
     table = Table("camera moved by", "view", *tasks, "all", "95 % interval", "refused")
-    for push, view in dict.fromkeys((ending.case.push, ending.case.view) for ending in endings):
-        mine = [ending for ending in endings if (ending.case.push, ending.case.view) == (push, view)]
+    for moved in dict.fromkeys(_moved(ending.case) for ending in endings):
+        mine = [ending for ending in endings if _moved(ending.case) == moved]
+        push_mm, push_deg, view = moved
         n_done = sum(ending.success_s is not None for ending in mine)
         low, high = wilson(n_done, len(mine))
         n_refused = sum(ending.refused for ending in mine)
         table.add_row(
-            f"{push[0]:g} mm, {push[1]:g}°" if any(push) else "nothing",
+            f"{push_mm:g} mm, {push_deg:g}°" if push_mm or push_deg else "nothing",
             view,
             *(_success([ending for ending in mine if ending.case.task == task]) for task in tasks),
             f"{n_done}/{len(mine)}",
@@ -149,6 +151,10 @@ def table_of(endings: Sequence[Ending]) -> Table:
     return table
 
 
+def _moved(case: Case) -> tuple[float, float, View]:
+    return case.push_mm, case.push_deg, case.view
+
+
 def _success(endings: Sequence[Ending]) -> str:
     return f"{sum(ending.success_s is not None for ending in endings)}/{len(endings)}"
 
@@ -156,8 +162,8 @@ def _success(endings: Sequence[Ending]) -> str:
 def cases(n_seeds: int, tasks: Sequence[str], views: Sequence[View]) -> list[Case]:
     """Return all episodes, amount by amount."""
     return [
-        Case(push=push, view=view, task=task, seed=seed)
-        for push in PUSHES
+        Case(push_mm=push_mm, push_deg=push_deg, view=view, task=task, seed=seed)
+        for push_mm, push_deg in PUSHES
         for view in views
         for task in tasks
         for seed in range(n_seeds)

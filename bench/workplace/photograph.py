@@ -28,8 +28,8 @@ class Light:
     """What makes a photograph worse than a projection."""
 
     blur_px: float = 0.6  # sigma of the lens
-    noise: float = 2.0  # sigma, grey levels
-    contrast: float = 1.0  # of the full range between ink and paper
+    image_noise: float = 2.0  # sigma, grey levels
+    contrast_ratio: float = 1.0  # of the full range between ink and paper
 
 
 class Photographer:
@@ -47,8 +47,8 @@ class Photographer:
         grey = self._sharp(camera_from_board)
         if self._light.blur_px > 0:
             grey = cv2.GaussianBlur(grey, (0, 0), self._light.blur_px)
-        grey = BEHIND + (grey - BEHIND) * self._light.contrast
-        grey = grey + self._rng.normal(0.0, self._light.noise, grey.shape) if self._light.noise else grey
+        grey = BEHIND + (grey - BEHIND) * self._light.contrast_ratio
+        grey = grey + self._rng.normal(0.0, self._light.image_noise, grey.shape) if self._light.image_noise else grey
         return np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
     def _sharp(self, camera_from_board: Transform) -> NDArray[np.float32]:

@@ -44,14 +44,14 @@ class Need:
     """One thing that must be shown."""
 
     name: str
-    done: float
-    wanted: float
+    have: float
+    want: float
     advice: str  # what the operator does for it
 
     @property
     def met(self) -> bool:
         """Return whether it was shown."""
-        return self.done >= self.wanted
+        return self.have >= self.want
 
 
 class Coverage:
@@ -105,24 +105,24 @@ class Coverage:
         distances_m = [float(view.camera_from_board[2, 3]) for view in self.views]
         ratio = max(distances_m) / min(distances_m) if distances_m else 1.0
         leans = [
-            Need(name=name, done=n_views, wanted=VIEWS_PER_LEAN, advice=f"lean the board by 20 to 40 degrees, {name}")
+            Need(name=name, have=n_views, want=VIEWS_PER_LEAN, advice=f"lean the board by 20 to 40 degrees, {name}")
             for name, n_views in zip(LEANS, self.n_leaning(), strict=True)
         ]
         return [
-            Need(name="picture covered", done=self.share, wanted=MAP_SHARE_MIN, advice=self._where()),
+            Need(name="picture covered", have=self.share, want=MAP_SHARE_MIN, advice=self._where()),
             *leans,
             Need(
                 name=FAR_TO_NEAR,
-                done=ratio,
-                wanted=DISTANCE_RATIO_MIN,
+                have=ratio,
+                want=DISTANCE_RATIO_MIN,
                 advice="show it once so near that it fills the picture, and once farther away",
             ),
-            Need(name="views", done=len(self.views), wanted=VIEWS_MIN, advice="show it from more sides"),
+            Need(name="views", have=len(self.views), want=VIEWS_MIN, advice="show it from more sides"),
         ]
 
     def checks(self) -> tuple[Check, ...]:
         """Return whether enough was shown to believe what comes of it; somewhat less than is asked for."""
-        ratio = next(need.done for need in self.needs() if need.name == FAR_TO_NEAR)
+        ratio = next(need.have for need in self.needs() if need.name == FAR_TO_NEAR)
         never = float(sum(n_views == 0 for n_views in self.n_leaning()))
         return (
             Check(name="picture without corners", value=1.0 - self.share, limit=UNCOVERED_MAX_RATIO, unit="ratio"),

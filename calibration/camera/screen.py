@@ -51,9 +51,9 @@ def _list(coverage: Coverage) -> Table:
 
 
 def _bar(need: Need) -> tuple[Text, str]:
-    n_full = round(min(1.0, need.done / need.wanted) * BAR_CELLS)
-    counted = isinstance(need.done, int)
-    numbers = f"{need.done} of {need.wanted:g}" if counted else f"{need.done:.2f} of {need.wanted:g}"
+    n_full = round(min(1.0, need.have / need.want) * BAR_CELLS)
+    counted = isinstance(need.have, int)
+    numbers = f"{need.have} of {need.want:g}" if counted else f"{need.have:.2f} of {need.want:g}"
     return Text("━" * n_full + "╌" * (BAR_CELLS - n_full), style="green" if need.met else "yellow"), numbers
 
 

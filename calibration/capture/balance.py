@@ -29,7 +29,7 @@ class Coverage:
 
     n_in_bins: NDArray[np.int64]  # (joint, N_BINS) of the range, from its lower end
     covered_ratio: Array  # (joint,) share of bins with a pose in them
-    least_distance: float  # between two kept poses; 0 where there are none
+    least_distance_ratio: float  # between two kept poses, of the joints' ranges; 0 where there are none
 
 
 class Balance:
@@ -111,7 +111,7 @@ class Balance:
         return Coverage(
             n_in_bins=counts,
             covered_ratio=(counts > 0).mean(axis=1),
-            least_distance=_least_distance(self.kept),
+            least_distance_ratio=_least_distance(self.kept),
         )
 
 

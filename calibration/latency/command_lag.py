@@ -50,7 +50,7 @@ class CommandLag:
     )
     delay_s: float  # what is left: bus and the servo's own cycle
     play_rad: Estimate  # that friction and play take at each turn
-    scale: float  # of the motion, over the one commanded
+    size_ratio: float  # of the motion, over the one commanded
     unexplained_ratio: float
     n_outliers: int
     predicted_rad: Array  # (sample,)
@@ -78,7 +78,7 @@ def fit_command_lag(commands: Signal, measured: Signal, *, lag_range_s: tuple[fl
         following_s=replace(following_s, half_width=max(following_s.half_width, half_widths[1], follower.held_s)),
         delay_s=lag_s - following_s.value - follower.held_s / 2,
         play_rad=Estimate(value=_play(solution), half_width=play_width),
-        scale=scale,
+        size_ratio=scale,
         unexplained_ratio=unexplained(measured.value, solution),
         n_outliers=int((solution.weights == 0).sum()),
         predicted_rad=solution.predicted,

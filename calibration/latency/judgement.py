@@ -69,7 +69,7 @@ def checks_of(found: Latencies) -> list[Check]:
         ("stamp of a frame, 95 % interval", found.picture_ms.half_width, WIDTH_MAX_MS, "ms"),
         ("motion not explained by commands", 100 * found.command.unexplained_ratio, UNEXPLAINED_MAX_PERCENT, "%"),
         ("picture not explained by the motion", 100 * found.picture.unexplained_ratio, UNEXPLAINED_MAX_PERCENT, "%"),
-        ("size of the motion, off the commanded", 100 * abs(found.command.scale - 1), SIZE_OFF_MAX_PERCENT, "%"),
+        ("size of the motion, off the commanded", 100 * abs(found.command.size_ratio - 1), SIZE_OFF_MAX_PERCENT, "%"),
         ("command to motion, beyond the search", command_off_ms, 0.0, "ms"),
         ("stamp of a frame, beyond the search", picture_off_ms, 0.0, "ms"),
     )

@@ -61,7 +61,7 @@ class LagFit:
 
     lag_s: Estimate
     play: Estimate  # in the earlier signal's unit: how far it goes at each turn before the later one follows
-    scale: float  # of the later signal over the earlier
+    size_ratio: float  # of the later signal over the earlier
     unexplained_ratio: float  # of the later signal's standard deviation, outliers left out; 0 is a perfect fit
     n_outliers: int
     predicted: Array  # (sample,) the later signal as the fit has it
@@ -128,7 +128,7 @@ def fit_lag(earlier: Signal, later: Signal, *, lag_range_s: tuple[float, float],
     return LagFit(
         lag_s=Estimate(value=float(solution.nonlinear[0]), half_width=float(solution.nonlinear_half_width[0])),
         play=Estimate(value=play, half_width=abs(2 * spread * float(solution.linear_half_width[-1]) / scale)),
-        scale=scale / spread,
+        size_ratio=scale / spread,
         unexplained_ratio=unexplained(later.value, solution),
         n_outliers=int((solution.weights == 0).sum()),
         predicted=solution.predicted,

@@ -43,9 +43,7 @@ class PictureMotion:
 
     signal: Signal  # px of the pictures as they were looked at
     n_points: int
-    row_share: (
-        float  # where in the picture they are, 0 top to 1 bottom: a rolling shutter exposes rows one after the other
-    )
+    row_ratio: float  # where in the picture they are, 0 top to 1 bottom: a rolling shutter exposes row after row
     span_px: float  # from one end of the way to the other
     points_px: Array  # (point, 2) column and row in the first picture
     way: Array  # (point, 2) px for one px of the signal
@@ -111,7 +109,7 @@ def motion_of(
     return PictureMotion(
         signal=Signal(t_s=t_s, value=value),
         n_points=len(points),
-        row_share=float(np.nanmedian(first[:, 1])) / height_px,
+        row_ratio=float(np.nanmedian(first[:, 1])) / height_px,
         span_px=float(np.ptp(np.percentile(value, [1, 99]))),
         points_px=first,
         way=way.reshape(-1, 2) * np.sqrt(len(points)),

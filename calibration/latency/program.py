@@ -1,4 +1,4 @@
-"""how late commands become motion, and how late pictures say they were taken, from a small motion of one joint.
+"""How late commands become motion, and how late pictures say they were taken, from a small motion of one joint.
 
 Steps asked of the operator: "arm-moves" (confirm), "accept" (confirm).
 
@@ -108,7 +108,7 @@ def _swing(
     try:
         with workplace.arm_session() as arm:
             present_rad = arm.hold().position_rad
-            plan: Plan = plan_motion(arm, present_rad, joint, degrees=arguments.degrees, seconds=arguments.seconds)
+            plan: Plan = plan_motion(arm, present_rad, joint, degrees=arguments.degrees, duration_s=arguments.seconds)
             recording = record_motion(workplace, arm, camera, plan)
             motors = arm.identity
         facts = camera.facts()
@@ -142,7 +142,7 @@ def _explained(found: Latencies, recording: Recording, clock: str) -> str:
         f"command to motion {found.command_ms.text()} ms, {split}; friction and play {np.degrees(abs(command.play_rad.value)):.2f}"
         f" degrees a turn. Frames by clock {clock!r}: {len(recording.pictures)} seen, {recording.lost_frames} lost,"
         f" {found.picture.n_outliers} left out; {motion.n_points} points moved {motion.span_px:.1f} px,"
-        f" {motion.row_share:.0%} down the picture"
+        f" {motion.row_ratio:.0%} down the picture"
     )
 
 

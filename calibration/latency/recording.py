@@ -29,7 +29,7 @@ class Plan:
     joint: int
     pose_rad: JointVector
     amplitude_rad: float
-    seconds: float
+    duration_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ class Recording:
     last: JointState
 
 
-def plan_motion(arm: ArmSession, present_rad: JointVector, joint: int, *, degrees: float, seconds: float) -> Plan:
+def plan_motion(arm: ArmSession, present_rad: JointVector, joint: int, *, degrees: float, duration_s: float) -> Plan:
     """Return the motion around the present pose, moved away from the ends of the joint's travel where it is too near.
 
     Raises RefusedError where a joint is outside its limits, or the travel is too short.
@@ -68,7 +68,7 @@ def plan_motion(arm: ArmSession, present_rad: JointVector, joint: int, *, degree
         raise RefusedError(f"{limits.name}: its travel is too short for {np.degrees(amplitude):.1f} degrees either way")
     pose_rad = present_rad.copy()
     pose_rad[joint] = np.clip(pose_rad[joint], low[joint] + room, high[joint] - room)
-    return Plan(joint=joint, pose_rad=pose_rad, amplitude_rad=amplitude, seconds=seconds)
+    return Plan(joint=joint, pose_rad=pose_rad, amplitude_rad=amplitude, duration_s=duration_s)
 
 
 def record_motion(workplace: Workplace, arm: ArmSession, camera: Camera, plan: Plan) -> Recording:
@@ -76,7 +76,7 @@ def record_motion(workplace: Workplace, arm: ArmSession, camera: Camera, plan: P
     arm.move(plan.pose_rad)
     recorder = _Recorder(workplace, arm, camera, plan)
     recorder.forget_old_pictures()
-    way = chirp_rad(plan.amplitude_rad, plan.seconds, arm.config.rate_hz)
+    way = chirp_rad(plan.amplitude_rad, plan.duration_s, arm.config.rate_hz)
     still = [0.0] * round(TAIL_NS * 1e-9 * arm.config.rate_hz)
     path: list[JointVector] = []
     for off_rad in [*still, *way.tolist(), *still]:
@@ -118,7 +118,7 @@ class _Recorder:
                 self._looks.append(look)
         if len(self._beats) % 50 == 0:
             done_s = len(self._beats) * period_ns * 1e-9
-            self._workplace.operator.progress("moving", min(1.0, done_s / (self._plan.seconds + 2e-9 * TAIL_NS)))
+            self._workplace.operator.progress("moving", min(1.0, done_s / (self._plan.duration_s + 2e-9 * TAIL_NS)))
 
     def recording(self) -> Recording:
         """Return all of it."""

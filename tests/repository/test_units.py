@@ -32,19 +32,29 @@ UNITS = (
     "ticks",
     "counts",
     "per_count",
+    "days",
 )
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
 WITHOUT_UNIT = {
+    "axis",  # a direction, of length 1
+    "correlation",  # how many neighbours are wrong together
     "distortion",  # OpenCV's coefficients of a lens
+    "distortion_sigma",
     "foresight_max_abs",  # of tokens, which mean something to the network only
     "foresight_off",
+    "half_width",  # as `value`
+    "have",  # of a need: views, parts of a picture, degrees
     "home",  # each family of motors counts in its own unit
     "homes",
     "image_noise",  # grey levels, of 256
-    "residual",  # of a calibration: its unit is that of the record's kind
-    "residual_max",
+    "limit",  # as `value`
     "rotation_wxyz",
+    "sigma",  # of equations of any kind
+    "table_normal",  # a direction, of length 1
+    "threshold",  # grey levels a pixel
+    "value",  # a check names its unit beside it; an estimate is held in a field that does
+    "want",  # as `have`
 }
 
 

@@ -150,9 +150,9 @@ def _doubt(fit: Fit) -> str:
     turn_deg = rotation_angle_deg(fit.now_from_then[:3, :3])
     if turn_deg > _TURN_MAX_DEG:
         return f"what is seen would be the old view turned by {turn_deg:.0f} degrees"
-    if fit.n_points >= POINTS_MIN or (fit.n_edges >= EDGES_MIN and fit.edge_share >= EDGE_SHARE_MIN):
+    if fit.n_points >= POINTS_MIN or (fit.n_edges >= EDGES_MIN and fit.edges_ratio >= EDGE_SHARE_MIN):
         return ""
     return (
-        f"{fit.n_points} landmarks and {fit.edge_share:.0%} of the edges are where one camera place would show them;"
+        f"{fit.n_points} landmarks and {fit.edges_ratio:.0%} of the edges are where one camera place would show them;"
         " something covers the camera, it shows another place, or too much was moved"
     )

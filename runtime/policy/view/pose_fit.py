@@ -41,7 +41,7 @@ class Fit:
     covariance: Array  # (6, 6) of the small motion on top of it: turn, rad, and shift, m
     n_points: int  # that fit
     n_edges: int
-    edge_share: float  # of the landmark edges in view that were found where they should be
+    edges_ratio: float  # of the landmark edges in view that were found where they should be
     rms_px: float
 
 
@@ -179,6 +179,6 @@ def _judged(pose: Array, landmarks: Landmarks, sight: Sight, pinhole: Pinhole) -
         covariance=covariance,
         n_points=int(near.sum()),
         n_edges=int(in_place.sum()),
-        edge_share=float(in_place.sum() / max(1, in_view.sum())),
+        edges_ratio=float(in_place.sum() / max(1, in_view.sum())),
         rms_px=float(np.sqrt(squares.mean())) if len(squares) else float("nan"),
     )

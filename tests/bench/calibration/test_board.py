@@ -30,6 +30,6 @@ def test_corners_are_true_to_hundredths_of_a_pixel_and_better_than_opencvs() -> 
 
 
 def test_noise_costs_little() -> None:
-    result = accuracy(BoardFinder(SPEC).find, Light(noise=8.0, contrast=0.4), LENS, 3)
+    result = accuracy(BoardFinder(SPEC).find, Light(image_noise=8.0, contrast_ratio=0.4), LENS, 3)
     assert result.rms_px < 0.09
     assert len(result.errors_px) > 0.8 * result.in_sight

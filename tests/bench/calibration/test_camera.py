@@ -17,7 +17,7 @@ def test_right_makers_values_are_recorded_as_the_makers(tmp_path: Path) -> None:
 
 
 def test_a_longer_lens_with_distortion_and_noise_is_found(tmp_path: Path) -> None:
-    lens = TrueLens(focal_ratio=1.02, distortion=D435_LIKE, noise=4.0)
+    lens = TrueLens(focal_ratio=1.02, distortion=D435_LIKE, image_noise=4.0)
     outcome = trial(lens, SIZE_PX, 2, tmp_path)
     assert outcome.source == "estimated"
     assert outcome.focal_error_ratio < 0.002

@@ -73,7 +73,7 @@ def test_whatever_comes_no_two_kept_poses_are_nearer_than_the_least_distance_ask
             balance.relax()
             least = min(least, balance.distance)
     if balance.n_kept > 1:
-        assert balance.coverage().least_distance >= least - 1e-9
+        assert balance.coverage().least_distance_ratio >= least - 1e-9
     assert balance.n_kept <= n_wanted
 
 
@@ -114,5 +114,5 @@ def test_coverage_counts_where_in_its_range_each_joint_was() -> None:
     assert coverage.n_in_bins[0].tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
     assert coverage.n_in_bins[1].tolist() == [0, 0, 0, 0, 0, 3, 0, 0, 0, 0]
     assert coverage.covered_ratio.tolist() == pytest.approx([0.3, *[0.1] * 5])
-    assert coverage.least_distance == pytest.approx(0.1)
+    assert coverage.least_distance_ratio == pytest.approx(0.1)
     assert Balance(ARM, 5).coverage().covered_ratio.tolist() == [0.0] * 6

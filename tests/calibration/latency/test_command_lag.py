@@ -47,7 +47,7 @@ def test_delay_following_and_half_a_period_add_up(delay_s: float, following_s: f
     assert found.lag_s.value == pytest.approx(delay_s + following_s + PERIOD_S / 2, abs=0.001)
     assert found.following_s.value == pytest.approx(following_s, abs=max(0.001, found.following_s.half_width))
     assert found.delay_s == pytest.approx(delay_s, abs=0.002)
-    assert found.scale == pytest.approx(1.0, abs=0.02)
+    assert found.size_ratio == pytest.approx(1.0, abs=0.02)
 
 
 def test_play_is_not_taken_for_a_delay() -> None:

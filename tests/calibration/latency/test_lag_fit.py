@@ -34,7 +34,7 @@ def test_a_lag_is_found_to_a_fraction_of_a_frame(lag_s: float) -> None:
     fit = fit_lag(earlier, later, lag_range_s=RANGE_S, degree=2)
     assert fit.lag_s.value == pytest.approx(lag_s, abs=0.001)
     assert 0.0 < fit.lag_s.half_width < 0.002
-    assert fit.scale == pytest.approx(7.0, abs=0.1)
+    assert fit.size_ratio == pytest.approx(7.0, abs=0.1)
     assert fit.unexplained_ratio < 0.05
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from calibration.latency.chirp import chirp_rad
 from calibration.latency.lag_fit import Signal
 from calibration.latency.picture_motion import NoMotionError, follow_points, motion_of, shrunk
-
-sys.path.insert(0, str(Path(__file__).parent))
-from delayed_arm import moved_patch, texture
+from tests.calibration.latency.delayed_arm import moved_patch, texture
 
 LAGS_S = (-0.2, 0.2)
 WAY = chirp_rad(0.07, 8.0, 100.0)
@@ -39,7 +34,7 @@ def test_a_motion_of_some_pixels_is_seen_to_a_tenth() -> None:
     slope, offset = np.polyfit(JOINT.at(T_S), motion.signal.value, 1)
     assert abs(slope) == pytest.approx(60.0, rel=0.25)  # a corner at the patch's edge sees the table too
     assert np.std(motion.signal.value - slope * JOINT.at(T_S) - offset) < 0.1
-    assert motion.row_share == pytest.approx(0.5, abs=0.2)
+    assert motion.row_ratio == pytest.approx(0.5, abs=0.2)
 
 
 def test_who_passes_by_is_left_aside() -> None:
