@@ -47,7 +47,8 @@ def best_offset(span: Span, rule: SeamRule) -> int:
     middle = (turn - 1) / 2
     wanted = round((span.low_ticks + span.high_ticks) / 2 - middle)
     wrapped = (wanted + turn // 2) % turn - turn // 2
-    inside = [offset for offset in (wrapped, largest, -largest) if abs(offset) <= largest]
+    # Its neighbours, too: half a tick may be rounded to where an end lies on the seam itself.
+    inside = [offset for offset in (wrapped, wrapped - 1, wrapped + 1, largest, -largest) if abs(offset) <= largest]
     return max(inside, key=lambda offset: (margin_ticks(span, offset, rule), -abs(offset)))
 
 
