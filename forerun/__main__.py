@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _help(name: str) -> int:
     asked = name in {"-h", "--help", "help"}
     lines = ["usage: forerun COMMAND [options]      forerun COMMAND --help tells more", ""]
-    lines += [f"  {command:<9}{purpose}" for command, purpose in COMMANDS.items()]
+    lines += [f"  {command:<10}{purpose}" for command, purpose in COMMANDS.items()]
     if not asked:
         lines = [f"forerun: there is no command {name!r}", "", *lines]
     print("\n".join(lines), file=sys.stdout if asked else sys.stderr)

@@ -13,22 +13,26 @@ from calibration.session.yes_operator import YesOperator
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
 from forerun.policy import make_camera
+from interfaces.errors import RefusedError
 from runtime.calibrated_robot import load_zeros
 from runtime.known_arm import known_arm
 
 # These move the arm by its zeros. The others do without, or find them.
 MOVING = {"servo", "hand-eye", "latency", "capture"}
 READING = {"status", "export"}
+WITHOUT_RECORDS = {"capture"}  # writes none, and so needs no table [calibration] that says where and how they are kept
 
 
 def workplace_for(what: str, arguments: argparse.Namespace) -> Workplace:
     """Return the workplace for one program and the options of forerun/calibrate.py.
 
     Raises ConfigError for an impossible robot file, CalibrationError where the arm is to move and its zeros are not to be believed,
-    RefusedError where no record could be written.
+    RefusedError where no record could be written: before the work, not after.
     """
     calibrated = load_zeros(arguments.robot, now=datetime.now(timezone.utc), needed=what in MOVING)
     robot = calibrated.robot
+    if robot.calibration is None and what not in WITHOUT_RECORDS:
+        raise RefusedError(f"robot {robot.name} has no table [calibration]; docs/calibration.md shows one")
     records = calibrated.folder or arguments.robot.parent / "calibration"
     if calibrated.folder and what not in READING:
         RecordStore(records).require_writable()

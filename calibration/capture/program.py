@@ -1,4 +1,4 @@
-"""frames and joint states all over the workspace, for quantisation during export.
+"""Frames and joint states all over the workspace, for quantisation during export.
 
 The arm goes by itself from pose to pose, slowly, where the robot file's [chain] says that it is clear of the table; or a person
 moves it limp (--by-hand). A picture is kept where the joints are far enough from all that is kept already. Ctrl-C keeps what is

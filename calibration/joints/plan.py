@@ -57,16 +57,18 @@ def add_plan_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pose",
-        nargs="+",
+        action="extend",
+        type=_listed,
         default=[],
-        metavar="JOINT=DEGREES",
+        metavar="JOINT=DEGREES[,...]",
         help="the pose you hold the arm in where there are no stops to go by; joints not named are at 0",
     )
     parser.add_argument(
         "--no-stops",
-        nargs="+",
+        action="extend",
+        type=_listed,
         default=[],
-        metavar="JOINT",
+        metavar="JOINT[,...]",
         help="joints that turn freely, whatever the robot file says",
     )
     parser.add_argument(
@@ -92,6 +94,11 @@ def plan_for(arm: ArmConfig, arguments: argparse.Namespace) -> Plan:
         turns_freely=free,
         ask_directions=not arguments.no_directions,
     )
+
+
+def _listed(text: str) -> list[str]:
+    """Return what stands between commas: an option that took all words up to the next would take the robot file, too."""
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def _index(arm: ArmConfig, name: str) -> int:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from calibration.joints.motors import Motors
 from calibration.joints.plan import Plan
-from calibration.joints.stops import Travel, find_travel
+from calibration.joints.stops import AWAY_RAD, Travel, find_travel
 from calibration.joints.tables import SweepRow, sweep_table
 from calibration.joints.unwrap import Counts, Unwrapper
 from calibration.session.workplace import Workplace
@@ -70,6 +70,7 @@ class SweepLog:
         width_rad = travel.width_rad(self._rad_per_count)
         missing_rad = 0.0 if stops_rad is None else max(0.0, stops_rad[1] - stops_rad[0] - width_rad)
         complete = missing_rad <= SHORT_RAD and min(travel.low.n_visits, travel.high.n_visits) > 0
+        moved = width_rad > AWAY_RAD  # one that stood all the while stood at no stop
         return SweepRow(
             name=joint.name,
             now_rad=now * self._rad_per_count,
@@ -77,7 +78,7 @@ class SweepLog:
             highest_rad=(travel.high.at_counts - start) * self._rad_per_count,
             expected_rad=None if stops_rad is None else stops_rad[1] - stops_rad[0],
             missing_rad=missing_rad,
-            n_visits=(travel.low.n_visits, travel.high.n_visits),
+            n_visits=(travel.low.n_visits, travel.high.n_visits) if moved else (0, 0),
             is_complete=stops_rad is None or complete,
         )
 

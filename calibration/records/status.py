@@ -40,7 +40,8 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps([as_json(finding, now) for finding in findings], indent=2) + "\n")
     else:
         workplace.operator.say(overview(findings, now, days_max))
-        for line in (*_remedies(findings), *_strangers(workplace.records, findings), _verdict(findings)):
+        remedies, strangers = _remedies(findings), _strangers(workplace.records, findings)
+        for line in (*remedies, _verdict(findings), *_optional(findings), *strangers):
             workplace.operator.say(Text(line))
     return 1 if any(finding.refused for finding in findings) else 0
 
@@ -131,11 +132,13 @@ def _remedies(findings: Sequence[Finding]) -> list[str]:
         if finding.refused or finding.state not in {"good", "missing"}:
             command = finding.place.command
             lines += [finding.why.removesuffix(f"; make a new one: {command}"), f"    {command}"]
-    lines += [warning.text for warning in older_than_joints(findings)]
-    missing = [finding for finding in findings if finding.state == "missing" and not finding.refused]
-    if missing:
-        lines += ["may be made, and is not required:", *(f"    {finding.place.command}" for finding in missing)]
-    return lines
+    return lines + [warning.text for warning in older_than_joints(findings)]
+
+
+def _optional(findings: Sequence[Finding]) -> list[str]:
+    """Return the commands for what is missing and not required."""
+    missing = [finding.place.command for finding in findings if finding.state == "missing" and not finding.refused]
+    return ["may be made, and is not required:", *(f"    {command}" for command in missing)] if missing else []
 
 
 def _strangers(folder: Path, findings: Sequence[Finding]) -> list[str]:

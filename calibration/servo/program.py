@@ -1,4 +1,4 @@
-"""how each joint moves: friction, backlash, following error; which limits that suggests, and what changed since the last time.
+"""How each joint moves: friction, backlash, following error; which limits that suggests, and what changed since the last time.
 
 Steps asked of the operator: "arm-moves" (confirm), "accept" (confirm).
 

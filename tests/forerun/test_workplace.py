@@ -10,7 +10,7 @@ import pytest
 
 from bench.record_rig import RecordRig
 from forerun.calibrate import PROGRAMS
-from forerun.workplace import MOVING, READING, workplace_for
+from forerun.workplace import MOVING, READING, WITHOUT_RECORDS, workplace_for
 from interfaces.calibration.homes import homes
 from interfaces.errors import CalibrationError, RefusedError
 from runtime.known_arm import KnownArm
@@ -60,5 +60,15 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_work(rig: RecordRig,
 
 
 def test_a_robot_that_requires_no_zeros_is_moved_by_those_of_its_file(rig: RecordRig) -> None:
+    rig.write(replace(rig.robot, calibration=RecordRig(rig.robot_file.parent, require=()).robot.calibration))
+    assert homes(workplace_for("servo", options(rig)).robot.arm) == homes(rig.robot.arm)
+
+
+@pytest.mark.parametrize("what", list(PROGRAMS))
+def test_a_robot_without_a_place_for_records_is_refused_before_the_work(rig: RecordRig, what: str) -> None:
     rig.write(replace(rig.robot, calibration=None))
-    assert workplace_for("servo", options(rig)).robot == rig.robot
+    if what in WITHOUT_RECORDS:
+        assert workplace_for(what, options(rig)).robot == replace(rig.robot, calibration=None)
+    else:
+        with pytest.raises(RefusedError, match=r"no table \[calibration\]"):
+            workplace_for(what, options(rig))
