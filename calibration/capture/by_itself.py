@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from calibration.capture.balance import Array
 from calibration.capture.collector import Collector
 from calibration.capture.poses import choose_poses, find_way, short_order, way_points
 from calibration.capture.room import Room
-from calibration.session.arm_session import ArmSession, Beat, TouchError
+from calibration.session.arm_session import ArmSession, Beat
 from calibration.session.person import Operator
+from calibration.session.touch import TouchError
+from interfaces.arm_config import ArmConfig
 from interfaces.errors import DeviceError
 
 SAMPLES_PER_POSE = 2  # the longer the way, the better it covers: this one decides how long it takes
@@ -64,20 +67,27 @@ class SelfShow:
 
     def _poses(self, n_poses: int) -> Iterator[Array]:
         """Return the poses to go to, round after round, each round where the ones before left most room."""
-        config, balance = self.session.config, self.collector.balance
+        config = self.session.config
         here_rad = self.home_rad
         for _ in range(ROUNDS_MAX):
-            poses = choose_poses(config, self.room, self.home_rad, balance.kept, n_poses, self.rng)
-            self.detours_rad = poses
-            poses = short_order(here_rad, poses, config)
-            balance.expect(way_points(here_rad, poses))
+            poses = self.session.while_computing(partial(self._round, config, here_rad, n_poses))
             yield from poses
             here_rad = poses[-1]
+
+    def _round(self, config: ArmConfig, here_rad: Array, n_poses: int) -> Array:
+        balance = self.collector.balance
+        poses = choose_poses(config, self.room, self.home_rad, balance.kept, n_poses, self.rng)
+        self.detours_rad = poses
+        poses = short_order(here_rad, poses, config)
+        balance.expect(way_points(here_rad, poses))
+        return poses
 
     def _go(self, pose_rad: Array) -> None:
         """Go to a pose where there is a clear way; after a touch, back."""
         here_rad = self.session.read().position_rad
-        way = find_way(self.room, self.session.config, here_rad, pose_rad, self.home_rad, self.detours_rad)
+        way = self.session.while_computing(
+            lambda: find_way(self.room, self.session.config, here_rad, pose_rad, self.home_rad, self.detours_rad)
+        )
         for step_rad in way or []:
             try:
                 self.session.move(step_rad, each_beat=self._see)

@@ -21,8 +21,9 @@ from calibration.hand_eye.refine import Doubts
 from calibration.hand_eye.sighting import Sighting
 from calibration.hand_eye.space import Space
 from calibration.hand_eye.still_pictures import Eye, Shot
-from calibration.session.arm_session import ArmSession, TouchError
+from calibration.session.arm_session import ArmSession
 from calibration.session.person import Operator
+from calibration.session.touch import TouchError
 from interfaces.errors import RefusedError
 from interfaces.messages import JointVector
 
@@ -78,11 +79,10 @@ class SelfMoving:
         for _ in range(N_ROUNDS):
             if len(self.shots) >= self.n_wanted:
                 return
-            result = self._estimate()
-            chosen = self._chosen(result, reach_rad)
+            chosen = self._next_poses(reach_rad)
             if not chosen and reach_rad >= REACH_MAX_RAD:
                 return
-            for pose_rad in self._in_order(chosen):
+            for pose_rad in chosen:
                 self._visit(pose_rad)
             reach_rad = min(REACH_MAX_RAD, reach_rad * REACH_GROWS)
 
@@ -106,7 +106,7 @@ class SelfMoving:
         self.shots.append(first)
         reach_rad = FIRST_RAD
         for _ in range(2):
-            for pose_rad in first_motions(self.model.chain, first.position_rad, reach_rad, self.around, self._rng):
+            for pose_rad in self._first_poses(first.position_rad, reach_rad):
                 self._visit(pose_rad)
             if len(self.shots) >= FEWEST_FIRST:
                 return
@@ -116,9 +116,22 @@ class SelfMoving:
             " middle, seen from the front, or pose the arm by hand: --by-hand"
         )
 
+    def _first_poses(self, start_rad: JointVector, reach_rad: float) -> list[JointVector]:
+        return self.arm.while_computing(
+            lambda: first_motions(self.model.chain, start_rad, reach_rad, self.around, self._rng)
+        )
+
+    def _next_poses(self, reach_rad: float) -> list[JointVector]:
+        """Return where to go next, short ways first; none where nothing is left that is safe, seen and new."""
+        result = self._estimate()
+        chosen = self.arm.while_computing(lambda: self._chosen(result, reach_rad))
+        return self._in_order(chosen)
+
     def _estimate(self) -> Estimate:
-        result = estimate(
-            self.model, self.sightings, self.eye.intrinsics, offset_sigma_rad=self.around.offset_sigma_rad
+        result = self.arm.while_computing(
+            lambda: estimate(
+                self.model, self.sightings, self.eye.intrinsics, offset_sigma_rad=self.around.offset_sigma_rad
+            )
         )
         self.space = Space(
             model=self.model,

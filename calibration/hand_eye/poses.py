@@ -68,17 +68,12 @@ def _by_itself(
     workplace: Workplace, arm: ArmSession, eye: Eye, model: HandEyeModel, around: Surroundings, n_poses: int
 ) -> list[Shot]:
     mover = SelfMoving(arm=arm, eye=eye, model=model, operator=workplace.operator, around=around, n_wanted=n_poses)
+    rest_rad = workplace.robot.arm.vector("rest_rad")
+    arm.may_rest = lambda: mover.may_go(rest_rad)  # also where it ends early: the board hangs lower than the hand
     mover.collect()
     mover.go_back()
-    rows = needs(mover.sightings, model.chain, eye.intrinsics, n_poses)
+    rows = arm.while_computing(lambda: needs(mover.sightings, model.chain, eye.intrinsics, n_poses))
     workplace.operator.say(coverage_table(rows, f"{len(mover.shots)} poses taken"))
-    rest_rad = workplace.robot.arm.vector("rest_rad")
-    if not all(arm.torque_before) and not mover.may_go(rest_rad):
-        workplace.operator.wait(
-            "let-go",
-            "Its rest pose would bring the board too low. Take the arm: it is about to go limp, as it was before.",
-        )
-        arm.release()
     return mover.shots
 
 

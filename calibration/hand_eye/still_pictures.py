@@ -54,7 +54,9 @@ class Eye:
         still = take_still(self._camera, self._arm, self._clock)
         moved = float(np.abs(self._arm.read().position_rad - before_rad).max()) > MOVED_MAX_RAD
         rgb = still.frames[0].rgb
-        corners, swayed_px = merged([self.finder.find(frame.rgb) for frame in still.frames])
+        corners, swayed_px = self._arm.while_computing(
+            lambda: merged([self.finder.find(frame.rgb) for frame in still.frames])
+        )
         if corners is None:
             return Shot(position_rad=still.position_rad, rgb=rgb, sighting=None, refusal="the board is not seen")
         if moved or swayed_px > SWAYED_MAX_PX:

@@ -43,11 +43,9 @@ def prove(workplace: Workplace, arm: AnyArmConfig) -> Proof:
     gentle = gentle_arm(arm)
     limp = (False,) * len(arm.joints)
     made = workplace.make_arm(gentle)
-    with ArmSession(made, gentle, workplace.clock, workplace.operator, torque_before=limp) as session:
-        try:
-            return _prove(workplace, session)
-        finally:
-            session.release()  # where it began, and stood limp
+    # Let go where it began, and stood limp: no pose can be gone to by zeros that are not proved.
+    with ArmSession(made, gentle, workplace.clock, workplace.operator, torque_before=limp, stands=True) as session:
+        return _prove(workplace, session)
 
 
 def _prove(workplace: Workplace, session: ArmSession) -> Proof:

@@ -10,15 +10,20 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
 from calibration.session.clock import Clock
+from calibration.session.computing import beside
+from calibration.session.leaving import lay_to_rest
+from calibration.session.path import motions_along, smooth
 from calibration.session.person import Operator
+from calibration.session.touch import TouchError
 from drivers.arm import Arm
 from interfaces.arm_config import ArmConfig
 from interfaces.device_facts import MotorIdentity
-from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
+from interfaces.errors import BusTimeoutError, DeviceError, ForerunError, RefusedError
 from interfaces.messages import JointState, JointVector
 from runtime.command.gate import Gate
 from runtime.command.limit_watch import LimitWatch
@@ -30,9 +35,7 @@ TOUCH_NS = 150_000_000
 SETTLED_NS = 400_000_000  # how long an arm that was told to stand goes on swinging
 LOST_CYCLES_MAX = 5  # in a row
 
-
-class TouchError(DeviceError):
-    """The arm pushes against something; it holds where it is."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,23 +57,35 @@ class ArmSession:
         clock: Clock,
         operator: Operator | None = None,
         torque_before: tuple[bool, ...] | None = None,
+        *,
+        stands: bool = False,
     ) -> None:
-        """`operator` is whom the program waits for with the arm in its hands.
+        """`operator` is whom the program waits for with the arm in its hands, and whom it asks.
 
-        `torque_before` is how to leave torque, where that is not as it is found now.
+        `torque_before` is how to leave torque, where that is not as it is found now. An arm that `stands` by itself is let go
+        where it is: it is not driven to its rest pose first, by zeros that nobody has proved yet.
         """
         self.config = config
         self._arm, self._clock, self._operator = arm, clock, operator
         self._gate = Gate(config)
         self._limits = LimitWatch(config)
         self._torque_before = torque_before or ()
+        self._stands = stands
         self._t_beat_ns = 0
+        self._leaving = False
         self.holding = False
+        self.may_rest: Callable[[], bool] | None = (
+            None  # whether the straight way to rest is clear, where anybody knows
+        )
 
     def __enter__(self) -> ArmSession:
         """Open the bus and find every motor; nothing moves, and torque stays as it is."""
         self._arm.open()
-        self._torque_before = self._torque_before or self._arm.torque()
+        try:
+            self._torque_before = self._torque_before or self._arm.torque()
+        except BaseException:
+            self._arm.close()
+            raise
         if self._operator is not None:
             self._operator.meanwhile(self._keep)
         return self
@@ -78,13 +93,18 @@ class ArmSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Leave torque as it was found: an arm that hung limp goes to its rest pose before it is let go."""
-        if self._operator is not None:
-            self._operator.meanwhile(None)
+        """Leave torque as it was found, see `restore`; an error that ended the program is not hidden by one in doing so."""
         try:
             self.restore()
+        except ForerunError as why:
+            if error is None:
+                raise
+            self._tell(f"[red]The motors could not be left as they were found, support the arm:[/] {why}")
         finally:
-            self._arm.close()
+            if self._operator is not None:
+                self._operator.meanwhile(None)
+            with contextlib.suppress(DeviceError):  # closing what is gone
+                self._arm.close()
 
     @property
     def identity(self) -> tuple[MotorIdentity, ...]:
@@ -106,13 +126,23 @@ class ArmSession:
         self.holding = False
 
     def hold(self) -> JointState:
-        """Hold the measured pose."""
-        joints = self._arm.hold()
-        self._gate.begin(joints.position_rad)
-        self._t_beat_ns = self._clock.now_ns()
-        self._limits.restart(self._t_beat_ns)
-        self.holding = True
+        """Hold the measured pose; an arm that hung limp and does not come to be held wholly hangs limp again."""
+        try:
+            joints = self._arm.hold()
+            self._gate.begin(joints.position_rad)
+            self._t_beat_ns = self._clock.now_ns()
+            self._limits.restart(self._t_beat_ns)
+            self.holding = True
+        except BaseException:
+            if not self.holding and not any(self._torque_before):
+                with contextlib.suppress(DeviceError):
+                    self._arm.release()
+            raise
         return joints
+
+    def while_computing(self, compute: Callable[[], T]) -> T:
+        """Return what `compute` returns; an arm that is held is told so meanwhile: motors with a time-out let go otherwise."""
+        return beside(compute, self._keep_in_time) if self.holding else compute()
 
     def beat(self, target_rad: JointVector | None, ahead: Sequence[Motion] | None = None) -> Beat:
         """Wait for the next period, go towards the target (joint,) as far as the gate lets, and return what was measured.
@@ -127,7 +157,7 @@ class ArmSession:
         t_command_ns = self._clock.now_ns()
         joints = self._patiently(lambda: self._arm.exchange(step.position_rad))
         exceeded = self._limits.exceeded(joints, t_command_ns)
-        if exceeded:
+        if exceeded and not self._leaving:  # rest is what cools a motor
             raise DeviceError(exceeded)
         return Beat(t_command_ns=t_command_ns, target_rad=step.position_rad, joints=joints)
 
@@ -155,7 +185,7 @@ class ArmSession:
         slowest = np.abs(way_rad) / (speed_ratio * self.config.vector("velocity_max_rad_s"))
         # A smooth step is 1.5 times as fast in its middle as on average.
         n_beats = max(2, int(np.ceil(1.5 * float(slowest.max()) * self.config.rate_hz)))
-        path = [start_rad + way_rad * _smooth((k + 1) / n_beats) for k in range(n_beats)]
+        path = [start_rad + way_rad * smooth((k + 1) / n_beats) for k in range(n_beats)]
         path += [pose_rad] * -(-SETTLED_NS // self.config.period_ns)  # the gate may arrive later than it was asked to
         return self.follow(path, each_beat=each_beat, effort_max_ratio=effort_max_ratio)[-1].joints
 
@@ -169,7 +199,7 @@ class ArmSession:
         """Go along a path of targets, one a period, and return every beat; raises TouchError as `move`."""
         beats: list[Beat] = []
         t_free_ns = self._clock.now_ns()
-        motions = _motions(path_rad, self.config.period_ns * 1e-9)
+        motions = motions_along(path_rad, self.config.period_ns * 1e-9)
         ahead_periods = [ns // self.config.period_ns for ns in self._gate.look_ahead_ns]
         for k, target_rad in enumerate(path_rad):
             beat = self.beat(target_rad, [motions[min(k + ahead, len(motions) - 1)] for ahead in ahead_periods])
@@ -191,21 +221,44 @@ class ArmSession:
             joints = self.beat(None).joints
         return joints
 
+    def come_to_stand(self) -> None:
+        """Brake as the robot file lets it."""
+        self.beat(None)
+        while not self._gate.at_rest:
+            self.beat(None)
+
     def restore(self) -> None:
-        """Leave torque as it was found."""
+        """Leave torque as it was found: an arm that hung limp goes to its rest pose, and is let go there.
+
+        What keeps it from there, a touch or Ctrl-C, stops it: it is held where it is, and goes limp only for who says so.
+        """
         if not self._torque_before:
             return
+        self._leaving = True
         if all(self._torque_before):
-            if not self.holding:
+            if self.holding:
+                self.come_to_stand()
+            else:
                 self.hold()
-        elif self.holding:
-            self.move(self.config.vector("rest_rad"))
+        elif self.holding and self._stands:
+            with contextlib.suppress(DeviceError):
+                self.come_to_stand()
             self.release()
+        elif self.holding:
+            lay_to_rest(self, self._operator)
+
+    def _tell(self, text: str) -> None:
+        if self._operator is not None:
+            self._operator.say(text)
 
     def _keep(self) -> None:
         """Keep an arm that is held from being let go by its own motors while somebody thinks."""
         if self.holding:
             self.beat(None)
+
+    def _keep_in_time(self) -> None:
+        if self._clock.now_ns() >= self._t_beat_ns + self.config.period_ns:
+            self._keep()
 
     def _stop(self, beat: Beat, index: int) -> None:
         self._gate.begin(beat.joints.position_rad)  # do not push on
@@ -229,21 +282,3 @@ class ArmSession:
             with contextlib.suppress(BusTimeoutError):
                 return ask()
         return ask()
-
-
-def _smooth(share: float) -> float:
-    """Return the share of the way at a share of the time: at rest at both ends."""
-    return share * share * (3.0 - 2.0 * share)
-
-
-def _motions(path_rad: list[JointVector], period_s: float) -> list[Motion]:
-    """Return the motion at each place of a path: the gate follows exactly what it knows the speed of, and lags behind mere places."""
-    if not path_rad:
-        return []
-    padded = np.array([path_rad[0], *path_rad, path_rad[-1]])  # at rest at both ends
-    velocity_rad_s = (padded[2:] - padded[:-2]) / (2 * period_s)
-    acceleration_rad_s2 = (padded[2:] - 2 * padded[1:-1] + padded[:-2]) / period_s**2
-    return [
-        Motion(position_rad=place, velocity_rad_s=velocity, acceleration_rad_s2=acceleration)
-        for place, velocity, acceleration in zip(path_rad, velocity_rad_s, acceleration_rad_s2, strict=True)
-    ]

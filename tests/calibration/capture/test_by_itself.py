@@ -13,7 +13,7 @@ from calibration.capture.balance import Array, Balance
 from calibration.capture.by_itself import SelfShow
 from calibration.capture.room import Room
 from calibration.geometry.chain import chain_of
-from calibration.session.arm_session import TouchError
+from calibration.session.touch import TouchError
 from interfaces.errors import DeviceError
 from interfaces.robot_config import load_robot
 
@@ -44,6 +44,9 @@ class Session:
 
     def hold(self) -> State:
         return State(self.here_rad)
+
+    def while_computing(self, compute: Any) -> Any:
+        return compute()
 
     def read(self) -> State:
         self.n_reads += 1

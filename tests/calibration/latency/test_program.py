@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,15 +11,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from delayed_arm import ARM, CAMERA, DelayedArm, LateCamera, VirtualClock, WillingOperator
-
 from calibration.latency import program
 from calibration.records.store import RecordStore
-from calibration.session.arm_session import TouchError
+from calibration.session.touch import TouchError
 from calibration.session.workplace import Workplace
 from interfaces.calibration.motion import LatencyRecord
 from interfaces.errors import RefusedError
+from tests.calibration.latency.delayed_arm import ARM, CAMERA, DelayedArm, LateCamera, VirtualClock, WillingOperator
 
 DELAY_S, FOLLOWING_S, LATE_S = 0.03, 0.02, 0.045
 COMMAND_MS = 1e3 * (DELAY_S + FOLLOWING_S) + 5.0

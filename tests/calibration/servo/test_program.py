@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,13 +11,11 @@ import pytest
 
 from calibration.records.store import RecordStore
 from calibration.servo import program
-from calibration.session.arm_session import TouchError
+from calibration.session.touch import TouchError
 from calibration.session.workplace import Workplace
 from interfaces.calibration.motion import ServoJoint, ServoRecord
 from interfaces.errors import RefusedError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sticky_arm import ARM, StickyArm, VirtualClock, WillingOperator
+from tests.calibration.servo.sticky_arm import ARM, StickyArm, VirtualClock, WillingOperator
 
 DRY_RATIO, PLAY_RAD = 0.1, 0.008
 

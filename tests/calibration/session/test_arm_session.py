@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.workplace.virtual_arm import CONFIG, VirtualArm, VirtualClock
-from calibration.session.arm_session import LOST_CYCLES_MAX, ArmSession, TouchError
+from calibration.session.arm_session import LOST_CYCLES_MAX, ArmSession
+from calibration.session.touch import TouchError
 from interfaces.errors import BusTimeoutError, RefusedError
 
 PERIOD_S = CONFIG.period_ns * 1e-9
