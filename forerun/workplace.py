@@ -18,7 +18,7 @@ from runtime.calibrated_robot import load_zeros
 from runtime.known_arm import known_arm
 
 # These move the arm by its zeros. The others do without, or find them.
-MOVING = {"servo", "hand-eye", "latency", "capture"}
+MOVING = {"servo", "hand-eye", "latency", "view", "capture"}
 READING = {"status", "export"}
 WITHOUT_RECORDS = {"capture"}  # writes none, and so needs no table [calibration] that says where and how they are kept
 

@@ -71,7 +71,7 @@ class SimulatedOperator:
         self._meanwhile: Callable[[], None] | None = None
         self._console = Console(width=100, record=True, file=io.StringIO())
         self.requests: list[tuple[str, str]] = []  # (step, what was asked), of every confirm, wait and watch
-        self.answers: dict[str, bool] = {}  # by step, where it is not the default
+        self.answers: dict[str, bool] = {"let-go": True}  # by step, where it is not the default
         self.interrupt_at: int | None = None  # KeyboardInterrupt at this request, counted from 0
         self.interrupt_ticks = 0  # so many tenths of a second into it
         self.reference_pose_rad: Array = np.zeros(6)
