@@ -33,7 +33,7 @@ SPEED_RATIO = 0.25  # of the robot file's velocity: a person stands beside the a
 EFFORT_MAX_RATIO = 0.6  # pushing harder than this for TOUCH_NS is a touch, and ends a motion
 TOUCH_NS = 150_000_000
 SETTLED_NS = 400_000_000  # how long an arm that was told to stand goes on swinging
-LOST_CYCLES_MAX = 5  # in a row
+LOST_CYCLES_MAX = 10  # in a row, as the robot files say it of the runtime (bus_error_budget)
 
 T = TypeVar("T")
 
