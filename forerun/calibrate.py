@@ -70,5 +70,11 @@ def _run_with_robot(what: str, program: ModuleType, arguments: argparse.Namespac
     if what in ASK_NOTHING:  # nobody answers as ENTER would, for nobody is asked
         arguments.yes, arguments.operator = True, arguments.operator or getpass.getuser()
     workplace = workplace_for(what, arguments)
-    with nullcontext() if what in WITHOUT_MOTORS else Guardian(arguments.robot):
+    with nullcontext() if without_motors(what, arguments) else Guardian(arguments.robot):
         return int(program.run(workplace, arguments))
+
+
+def without_motors(what: str, arguments: argparse.Namespace) -> bool:
+    """Return whether a program leaves the arm alone, so that it may as well be without power, or busy."""
+    only_looks = what == "view" and (arguments.check or arguments.watch)
+    return what in WITHOUT_MOTORS or only_looks

@@ -54,8 +54,9 @@ def _prove(workplace: Workplace, session: ArmSession) -> Proof:
     start_rad = session.stand(SETTLE_NS).position_rad
     errors_rad: list[float] = []
     for index, name in enumerate(arm.joint_names):
-        workplace.operator.progress(f"moving {name}", (index + 1) / len(arm.joints))
+        workplace.operator.progress(f"moving {name}", index / len(arm.joints))
         errors_rad.append(_swing(session, start_rad, index))
+    workplace.operator.progress("every joint was moved", 1.0)
     joints = session.move(start_rad, speed_ratio=SPEED_RATIO, effort_max_ratio=TOUCH_RATIO)
     return Proof(errors_rad=tuple(errors_rad), joints=joints, identity=session.identity)
 

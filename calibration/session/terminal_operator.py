@@ -32,6 +32,7 @@ class TerminalOperator:
         self._name = name or getpass.getuser()
         self._console = Console()
         self._meanwhile: Callable[[], None] | None = None
+        self._drawn = 0  # characters of a line of progress that is still being drawn
 
     @property
     def name(self) -> str:
@@ -40,11 +41,13 @@ class TerminalOperator:
 
     def say(self, text: RenderableType) -> None:
         """Print it."""
+        self._leave_line()
         self._console.print(text)
 
     def confirm(self, step: str, question: str, *, default: bool) -> bool:
         """Return the answer: y, n, or ENTER for the default."""
         del step
+        self._leave_line()
         self._console.print(f"[bold]{question}[/] {'[Y/n]' if default else '[y/N]'} ", end="")
         answer = {**_ANSWERS, **dict.fromkeys(_DONE, default)}[self._key((*_ANSWERS, *_DONE))]
         self._console.print("yes" if answer else "no")
@@ -53,12 +56,14 @@ class TerminalOperator:
     def wait(self, step: str, instruction: str) -> None:
         """Return at ENTER."""
         del step
+        self._leave_line()
         self._console.print(Panel(instruction, subtitle="ENTER when done, Ctrl-C gives up", subtitle_align="left"))
         self._key(_DONE)
 
     def watch(self, step: str, instruction: str, look: Callable[[], RenderableType], done: Callable[[], bool]) -> None:
         """Show `look()` until ENTER."""
         del step, done  # a person sees for themselves
+        self._leave_line()
         self._console.print(Panel(instruction, subtitle="ENTER when done, Ctrl-C gives up", subtitle_align="left"))
         with Keyboard(keep_interrupt=True) as keyboard, Live(console=self._console, auto_refresh=False) as live:
             t_shown_s = 0.0
@@ -75,8 +80,16 @@ class TerminalOperator:
 
     def progress(self, what: str, share: float) -> None:
         """Draw one line over and over."""
+        line = f"{what} {share:4.0%}"
         end = "\n" if share >= 1.0 else "\r"
-        self._console.print(f"{what} {share:4.0%}", end=end, highlight=False)
+        self._console.print(f"{line:<{self._drawn}}", end=end, highlight=False, markup=False)
+        self._drawn = len(line) if share < 1.0 else 0
+
+    def _leave_line(self) -> None:
+        """Let a line of progress that was not finished stand."""
+        if self._drawn:
+            self._console.print()
+        self._drawn = 0
 
     def _key(self, wanted: tuple[bytes, ...]) -> bytes:
         """Return the first of the keys that is pressed, the arm being looked after until then."""

@@ -20,6 +20,7 @@ class YesOperator:
         self._clock = clock
         self._name = name or f"{getpass.getuser()} (--yes)"
         self._console = Console()
+        self._last_quarter = "", -1
 
     @property
     def name(self) -> str:
@@ -55,6 +56,8 @@ class YesOperator:
         """Nobody is waited for."""
 
     def progress(self, what: str, share: float) -> None:
-        """Say when it is done."""
-        if share >= 1.0:
-            self._console.print(what)
+        """Say what begins, and each quarter of it: a log tells that way, too, that it goes on."""
+        quarter = what, int(4 * share)
+        if quarter != self._last_quarter:
+            self._console.print(f"{what} {share:4.0%}", highlight=False, markup=False)
+        self._last_quarter = quarter

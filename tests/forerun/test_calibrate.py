@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from forerun.calibrate import PROGRAMS, TOOLS
+from calibration.view import program as view
+from forerun.calibrate import PROGRAMS, TOOLS, without_motors
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,3 +60,10 @@ def test_an_arm_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     assert "no-such-port" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "calibration").exists()
+
+
+def test_looking_whether_the_camera_moved_needs_no_arm() -> None:
+    for options, needed in ((["--check"], False), (["--watch"], False), ([], True)):
+        parser = argparse.ArgumentParser()
+        view.add_arguments(parser)
+        assert without_motors("view", parser.parse_args(options)) != needed

@@ -106,3 +106,12 @@ def test_ctrl_c_gives_up(terminals: list[Terminal]) -> None:
     terminal.expect("support the arm")
     terminal.press(b"\x03")
     terminal.expect("given up")
+
+
+def test_a_shorter_line_of_progress_covers_the_one_before_and_a_word_leaves_it(terminals: list[Terminal]) -> None:
+    terminal = begin(
+        'operator.progress("shoulder_lift", 0.3); operator.progress("elbow", 0.5); operator.say("a word")', terminals
+    )
+    terminal.expect("held")
+    assert "\rshoulder_lift  30%" in "\r" + terminal.said
+    assert f"\r{'elbow  50%':<18}\r\na word" in terminal.said.replace("\r\r", "\r")
