@@ -133,6 +133,7 @@ class RecordRig:
             kind="hand_eye",
             format=FORMAT,
             header=self.header("front"),
+            arm=self.arm(),
             camera=CAMERA,
             mounting="eye_to_hand",
             parent_from_camera=pose,

@@ -163,7 +163,7 @@ def _why_foreign(record: AnyRecord, robot: RobotConfig) -> str:
         return f"it is of robot {record.header.robot!r}, this is {robot.name!r}"
     cameras = {camera.name: camera for camera in robot.cameras}
     reasons: list[str] = []
-    if isinstance(record, JointsRecord | LatencyRecord | ServoRecord):
+    if isinstance(record, JointsRecord | HandEyeRecord | LatencyRecord | ServoRecord):
         reasons.append(_why_other_arm(record.arm, robot))
     if isinstance(record, JointsRecord):
         reasons.append(_why_other_joints(record, robot))

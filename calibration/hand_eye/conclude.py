@@ -23,7 +23,7 @@ from calibration.session.workplace import Workplace
 from interfaces.calibration.camera import HandEyeRecord
 from interfaces.calibration.homes import homes
 from interfaces.calibration.joints import JointsRecord
-from interfaces.calibration.record import FORMAT, CameraIdentity, Check
+from interfaces.calibration.record import FORMAT, ArmIdentity, CameraIdentity, Check
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.errors import RefusedError
 from interfaces.messages import JointState
@@ -41,6 +41,7 @@ class Session:
     lens: CameraIntrinsics
     camera_name: str
     camera: CameraIdentity
+    arm: ArmIdentity
     offset_sigma_rad: float
     shots: list[Shot]
     joints: JointState
@@ -163,6 +164,7 @@ def _write(session: Session, result: Estimate, found: list[Check], *, zeros_move
         kind="hand_eye",
         format=FORMAT,
         header=replace(header, note=_note(session, result)),
+        arm=session.arm,
         camera=session.camera,
         mounting=session.model.mounting,
         parent_from_camera=to_pose(result.refined.guess.parent_from_camera),

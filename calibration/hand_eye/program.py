@@ -22,7 +22,7 @@ from calibration.hand_eye.poses import Wishes, collect
 from calibration.hand_eye.sighting import Mounting
 from calibration.hand_eye.still_pictures import Eye
 from calibration.session.workplace import Workplace
-from interfaces.calibration.record import CameraIdentity
+from interfaces.calibration.record import ArmIdentity, CameraIdentity
 from interfaces.errors import RefusedError
 
 MOUNTINGS: dict[str, Mounting] = {"eye-to-hand": "eye_to_hand", "eye-in-hand": "eye_in_hand"}
@@ -80,6 +80,7 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
                 lens=lens,
                 camera_name=config.name,
                 camera=CameraIdentity(model=facts.model, serial=facts.serial),
+                arm=ArmIdentity(driver=workplace.robot.arm.driver, motors=arm.identity),
                 offset_sigma_rad=wishes.offset_sigma_rad,
                 shots=shots,
                 joints=arm.read(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from interfaces.calibration.record import FORMAT, CameraIdentity, Pose, RecordHeader
+from interfaces.calibration.record import FORMAT, ArmIdentity, CameraIdentity, Pose, RecordHeader
 from interfaces.device_facts import CameraIntrinsics
 from interfaces.toml_loader import require
 
@@ -33,6 +33,7 @@ class HandEyeRecord:
     kind: Literal["hand_eye"]
     format: int
     header: RecordHeader
+    arm: ArmIdentity
     camera: CameraIdentity
     mounting: Literal["eye_to_hand", "eye_in_hand"]
     parent_from_camera: Pose  # base_from_camera or hand_from_camera; the camera's frame is OpenCV's: z ahead, y down

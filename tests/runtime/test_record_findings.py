@@ -151,6 +151,31 @@ def test_a_record_of_another_camera_or_stream_is_refused_where_it_is_required(
     assert says in refusal(rig)
 
 
+def hand_eye_of_other_motors(rig: RecordRig) -> AnyRecord:
+    return replace(rig.hand_eye(), arm=replace(rig.arm(), motors=rig.arm().motors[::-1]))
+
+
+def hand_eye_of_another_driver(rig: RecordRig) -> AnyRecord:
+    return replace(rig.hand_eye(), arm=replace(rig.arm(), driver="damiao"))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (hand_eye_of_other_motors, "its motors are gripper 6"),
+        (hand_eye_of_another_driver, "driver damiao, this one has"),
+    ],
+)
+def test_where_a_camera_stands_as_another_arm_sees_it_is_refused_where_it_is_required(
+    tmp_path: Path, make: Callable[[RecordRig], AnyRecord], says: str
+) -> None:
+    rig = RecordRig(tmp_path, require=("hand_eye",))
+    rig.save(rig.hand_eye())
+    load(rig)
+    rig.save(make(rig))
+    assert says in refusal(rig)
+
+
 def test_a_delay_that_cannot_be_is_refused(tmp_path: Path) -> None:
     rig = RecordRig(tmp_path, require=("latency",))
     rig.save(rig.latency(-3.0))

@@ -79,6 +79,7 @@ def make_session(tmp_path: Path, make_known: Any) -> Callable[..., Session]:
             lens=known.lens,
             camera_name="front",
             camera=CameraIdentity(model="tester's", serial="1"),
+            arm=ArmIdentity(driver="feetech", motors=()),
             offset_sigma_rad=float(np.radians(sigma_deg)),
             shots=[Shot(position_rad=each.position_rad, rgb=black, sighting=each) for each in sightings],
             joints=JointState(

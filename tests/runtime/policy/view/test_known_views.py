@@ -8,7 +8,7 @@ import pytest
 
 from interfaces.calibration.any_record import AnyRecord
 from interfaces.calibration.camera import HandEyeRecord, ViewRecord
-from interfaces.calibration.record import FORMAT, CameraIdentity, Check, Pose, RecordHeader
+from interfaces.calibration.record import FORMAT, ArmIdentity, CameraIdentity, Check, Pose, RecordHeader
 from interfaces.calibration_config import CalibrationConfig, RecordKind
 from interfaces.errors import CalibrationError
 from interfaces.robot_config import RobotConfig
@@ -72,8 +72,8 @@ def test_landmarks_that_are_gone_or_spoilt_are_refused(
 
 def test_a_camera_on_the_hand_has_no_view_to_keep(robot: RobotConfig, tmp_path: Path) -> None:
     on_hand = HandEyeRecord(
-        kind="hand_eye", format=FORMAT, header=HEADER, camera=CAMERA, mounting="eye_in_hand", parent_from_camera=STILL,
-        other_from_board=STILL, joint_offset_rad=(0.0,) * 6, n_poses=20,
+        kind="hand_eye", format=FORMAT, header=HEADER, arm=ArmIdentity(driver="virtual", motors=()), camera=CAMERA,
+        mounting="eye_in_hand", parent_from_camera=STILL, other_from_board=STILL, joint_offset_rad=(0.0,) * 6, n_poses=20,
     )  # fmt: skip
     assert view_guards(calibrated(robot, tmp_path, "check", on_hand), robot.cameras) == {}
 
