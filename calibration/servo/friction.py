@@ -21,6 +21,10 @@ EVEN_SHARE = 0.97  # of the greatest speed: slower is a turn
 SETTLE_S = 0.08  # after a turn, before efforts count
 BINS_MIN, SAMPLES_MIN = 3, 3
 N_HARMONICS = 2
+LATE_PERIODS, LATE_SHARE = (
+    1.5,
+    0.01,
+)  # orders so far apart are late; more of them than this share, and they are to blame
 STEADY_SIGMAS = 2.2  # Student's factor for as many bins
 
 
@@ -67,17 +71,29 @@ def _at_speed(run: Samples) -> tuple[Estimate, float]:
     t_turn_s = np.maximum.accumulate(np.where(slow, run.t_s, -np.inf))
     even = run.t_s - t_turn_s > SETTLE_S
     if not even.any():
-        raise ValueError(f"at {run.velocity_rad_s:.2f} rad/s there is no room for an even speed")
+        raise ValueError(_why_uneven(run))
     low, high = np.percentile(run.measured_rad[even], [2, 98]).tolist()
     which = np.floor((run.measured_rad - low) / max(high - low, 1e-9) * N_BINS)
     ways = [even & (speed > 0), even & (speed < 0)]
     up, down = (_by_bin(run, here & (which >= 0) & (which < N_BINS), which) for here in ways)
     passed = np.isfinite(up) & np.isfinite(down)
     if int(passed.sum()) < BINS_MIN:
-        raise ValueError(f"at {run.velocity_rad_s:.2f} rad/s there is no room for an even speed both ways")
+        raise ValueError(_why_uneven(run))
     differences, means = (up - down)[passed] / 2, (up + down)[passed] / 2
     width = STEADY_SIGMAS * float(np.std(differences)) / float(np.sqrt(len(differences) - 1))
     return Estimate(value=float(np.median(differences)), half_width=width), float(np.mean(means))
+
+
+def _why_uneven(run: Samples) -> str:
+    """Return why no even speed was found both ways: orders that came late make a speed uneven wherever there is room for it."""
+    apart_s = np.diff(run.t_command_s)
+    late = int((apart_s > LATE_PERIODS * np.median(apart_s)).sum())
+    if late > LATE_SHARE * len(apart_s):
+        return (
+            f"at {run.velocity_rad_s:.2f} rad/s the speed was not even: this computer sent {late} of {len(apart_s)} orders late."
+            " Close what else runs on it, and try again"
+        )
+    return f"at {run.velocity_rad_s:.2f} rad/s there is no room for an even speed both ways: more --degrees"
 
 
 def _by_bin(run: Samples, here: NDArray[np.bool_], which: Array) -> Array:
