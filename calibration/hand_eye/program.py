@@ -14,9 +14,9 @@ import numpy as np
 
 from calibration.board.arguments import add_board_arguments, board_of
 from calibration.board.board import BoardFinder
+from calibration.camera.lens import lens_of
 from calibration.geometry.chain import chain_of
 from calibration.hand_eye.conclude import Session, conclude
-from calibration.hand_eye.lens import lens_of
 from calibration.hand_eye.model import HandEyeModel
 from calibration.hand_eye.poses import Wishes, collect
 from calibration.hand_eye.sighting import Mounting
@@ -68,7 +68,7 @@ def run(workplace: Workplace, arguments: argparse.Namespace) -> int:
     camera.open()
     try:
         facts = camera.facts()
-        lens, source = lens_of(workplace, config.name, facts)
+        lens, source = lens_of(workplace, config, facts)
         workplace.operator.say(f"camera {config.name}: lens as of {source}, focal length {lens.focal_x_px:.1f} px")
         with workplace.arm_session() as arm:
             eye = Eye(camera, BoardFinder(board), lens, arm, workplace.clock)

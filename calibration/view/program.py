@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from rich.table import Table as RichTable
 
 from calibration.board.arguments import add_board_arguments, board_of
+from calibration.camera.lens import lens_of
 from calibration.records.header import new_header
 from calibration.records.store import RecordStore
 from calibration.session.workplace import Workplace
 from calibration.view.drawing import draw_landmarks, save_picture
-from calibration.view.lens import lens_of
 from calibration.view.looking import Looker
 from calibration.view.reference import Reference, make_reference, merge
 from calibration.view.self_test import SelfTest, noise_of, self_test
@@ -97,7 +97,7 @@ def _refuse_on_hand(workplace: Workplace, config: CameraConfig) -> None:
 
 def _record(workplace: Workplace, config: CameraConfig, camera: Camera, arguments: argparse.Namespace) -> Found:
     operator, facts = workplace.operator, camera.facts()
-    pinhole = Pinhole(lens_of(workplace, config, facts))
+    pinhole = Pinhole(lens_of(workplace, config, facts)[0])
     operator.wait(
         "clear-table",
         "Put the camera where it belongs, fix it, and clear the table of all that will not stay. Light as usual.",

@@ -1,4 +1,4 @@
-"""Corners of several pictures as one, the lens that is believed, and options that make no sense."""
+"""Corners of several pictures as one, and options that make no sense."""
 
 import argparse
 from dataclasses import replace
@@ -10,16 +10,10 @@ import pytest
 
 from calibration.board.board import BoardCorners
 from calibration.hand_eye import program
-from calibration.hand_eye.lens import lens_of
 from calibration.hand_eye.still_pictures import merged
-from calibration.records.header import new_header
-from calibration.records.store import RecordStore
 from calibration.session.clock import MonotonicClock
 from calibration.session.workplace import Workplace
 from calibration.session.yes_operator import YesOperator
-from interfaces.calibration.camera import CameraRecord
-from interfaces.calibration.record import FORMAT, CameraIdentity, Check
-from interfaces.device_facts import CameraFacts
 from interfaces.errors import RefusedError
 
 
@@ -60,30 +54,6 @@ def workplace(folder: Path, known: Any) -> Workplace:
         make_arm=refuse,
         make_camera=refuse,
     )
-
-
-def test_the_lens_is_the_records_where_that_is_of_this_camera(tmp_path: Path, make_known: Any) -> None:
-    known = make_known("eye_to_hand")
-    place = workplace(tmp_path, known)
-    facts = CameraFacts(model="D435", serial="7", intrinsics=known.lens)
-    assert lens_of(place, "front", facts) == (known.lens, "its maker")
-    with pytest.raises(RefusedError, match="calibrate camera"):
-        lens_of(place, "front", replace(facts, intrinsics=None))
-    better = replace(known.lens, focal_x_px=931.0)
-    record = CameraRecord(
-        kind="camera",
-        format=FORMAT,
-        header=new_header(place, [Check(name="x", value=0.0, limit=1.0, unit="")], subject="front"),
-        camera=CameraIdentity(model="D435", serial="7"),
-        source="estimated",
-        intrinsics=better,
-    )
-    RecordStore(tmp_path).save(record)
-    assert lens_of(place, "front", facts)[0] == better
-    assert lens_of(place, "front", replace(facts, intrinsics=None))[0] == better
-    assert lens_of(place, "front", replace(facts, serial="8"))[0] == known.lens  # another camera
-    small = replace(known.lens, width_px=640)
-    assert lens_of(place, "front", replace(facts, intrinsics=small))[0] == small  # another size of picture
 
 
 @pytest.mark.parametrize("options", [["--poses", "3"], ["--joint-sigma-deg", "-1"], ["--joint-sigma-deg", "nan"]])
