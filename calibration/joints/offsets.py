@@ -1,9 +1,10 @@
-"""Homing offsets in the servos' own memory: written for as long as it takes to prove them, and back unless they are kept."""
+"""Homing offsets in the servos' own memory: written for as long as it takes to prove them, and back unless a record names them."""
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -15,6 +16,8 @@ from calibration.joints.zero import JointMeasured
 from calibration.session.person import Operator
 from drivers.homing import ServoHoming, Ticks
 from interfaces.errors import DeviceError, RefusedError
+
+PRESSED_MAX = 5  # so often Ctrl-C may be pressed while the old offsets are written back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ def plan_seams(motors: ServoMotors, measured: Sequence[JointMeasured], *, write:
 
 
 class OffsetsWritten:
-    """A context in which the servos keep other homing offsets; they get the old ones back at its end, unless `keep` was called."""
+    """A context in which the servos keep other homing offsets; they get the old ones back at its end, see `keep_where`."""
 
     def __init__(self, servos: ServoHoming, offsets: Ticks, operator: Operator) -> None:
         """`servos` are closed before and between."""
@@ -51,11 +54,11 @@ class OffsetsWritten:
         self._offsets = offsets
         self._operator = operator
         self._before: Ticks | None = None
-        self._kept = False
+        self._is_saved: Callable[[], bool] = lambda: False
 
-    def keep(self) -> None:
-        """Leave the new ones in the servos."""
-        self._kept = True
+    def keep_where(self, is_saved: Callable[[], bool]) -> None:
+        """Leave the new ones in the servos where, at the end, there is a record of them: whatever Ctrl-C came in between."""
+        self._is_saved = is_saved
 
     def __enter__(self) -> OffsetsWritten:
         """Write them, and read them back; raises what `write_offsets` does, with the old ones in the servos again."""
@@ -69,18 +72,26 @@ class OffsetsWritten:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Put the old ones back, unless the new ones proved good."""
-        if not self._kept:
+        """Put the old ones back, unless a record says that the new ones proved good."""
+        if not self._is_saved():
             self._put_back()
 
     def _put_back(self) -> None:
         if self._before is None:
             return
         try:
-            self._write(self._before)
-        except DeviceError as error:
+            self._write_at_last(self._before)
+        except (DeviceError, RefusedError) as error:
             # An angle is the same with either offset, for a home is a bare count: what may be wrong is where the seam lies.
             self._operator.say(f"[red]The servos' old homing offsets could not be written back:[/] {error}")
+
+    def _write_at_last(self, offsets: Ticks) -> None:
+        """Write them though Ctrl-C is pressed again and again."""
+        for _ in range(PRESSED_MAX):
+            with contextlib.suppress(KeyboardInterrupt):
+                self._write(offsets)
+                return
+        self._write(offsets)
 
     def _write(self, offsets: Ticks) -> None:
         servos = self._servos

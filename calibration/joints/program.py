@@ -10,6 +10,7 @@ and written back unless that went well; the record is saved last.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from interfaces.arm_config import AnyArmConfig
 from interfaces.calibration.homes import with_homes
 from interfaces.calibration.joints import JointCalibration, JointsRecord
 from interfaces.calibration.record import FORMAT, ArmIdentity, Check
+from interfaces.errors import CalibrationError
 
 PASSED, FAILED = 0, 1
 
@@ -160,20 +162,31 @@ def _prove_and_save(workplace: Workplace, plan: Plan, found: Found, arm: AnyArmC
     """Return the record of a calibration that the arm proved, with its offsets in the servos; None where it did not."""
     servos = workplace.make_homing()
     if servos is None or found.seams is None:
-        return _proved(workplace, plan, found, arm)
+        record = _proved(workplace, plan, found, arm)
+        return None if record is None else RecordStore(workplace.records).save(record)
     with OffsetsWritten(servos, found.seams.offsets, workplace.operator) as written:
-        path = _proved(workplace, plan, found, arm)
-        if path is not None:
-            written.keep()
-        return path
+        record = _proved(workplace, plan, found, arm)
+        if record is None:
+            return None
+        store = RecordStore(workplace.records)
+        written.keep_where(lambda: _names_motors(store, record.arm))
+        return store.save(record)
 
 
-def _proved(workplace: Workplace, plan: Plan, found: Found, arm: AnyArmConfig) -> Path | None:
+def _names_motors(store: RecordStore, arm: ArmIdentity) -> bool:
+    """Return whether the present record is of these motors with these homing offsets."""
+    with contextlib.suppress(CalibrationError):
+        current = store.current("joints")
+        return isinstance(current, JointsRecord) and current.arm == arm
+    return False
+
+
+def _proved(workplace: Workplace, plan: Plan, found: Found, arm: AnyArmConfig) -> JointsRecord | None:
     proof = prove(workplace, arm)
     check = motion_check(plan.names, proof.errors_rad)
     workplace.operator.say(check_table([check]))
     if check.passed:
-        return RecordStore(workplace.records).save(_record(workplace, plan, found, proof, check))
+        return _record(workplace, plan, found, proof, check)
     workplace.operator.say(f"[red]Not calibrated[/]; the motors' zeros are as before. {check.name}: {remedy(check)}")
     return None
 

@@ -84,7 +84,7 @@ def test_offsets_that_proved_good_stay_and_others_go() -> None:
         assert not servos.is_open  # the proof opens the bus by itself
     assert servos.kept.tolist() == OLD.tolist()
     with OffsetsWritten(servos, NEW, Listener()) as written:
-        written.keep()
+        written.keep_where(lambda: True)
     assert servos.kept.tolist() == NEW.tolist()
     assert not servos.is_open
 
@@ -110,6 +110,29 @@ def test_ctrl_c_in_the_proof_with_a_motor_that_drives_puts_them_back() -> None:
 def _proof_given_up(servos: FakeServos) -> None:
     servos.driving = (True, False)
     raise KeyboardInterrupt
+
+
+def test_ctrl_c_between_the_record_and_the_end_leaves_what_the_record_names() -> None:
+    servos, saved = FakeServos(), list[bool]()
+
+    def cut_off(written: OffsetsWritten) -> None:
+        with written:
+            written.keep_where(lambda: bool(saved))
+            saved.append(True)  # the record is there
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_off(OffsetsWritten(servos, NEW, Listener()))
+    assert servos.kept.tolist() == NEW.tolist()
+
+
+def test_ctrl_c_again_and_again_does_not_keep_the_old_ones_out() -> None:
+    servos = FakeServos()
+    for n in (2, 3, 4):
+        servos.failures[n] = KeyboardInterrupt()
+    with pytest.raises(DeviceError, match="touched"), OffsetsWritten(servos, NEW, Listener()):
+        raise DeviceError("touched")
+    assert servos.kept.tolist() == OLD.tolist()
 
 
 def test_where_they_cannot_be_put_back_the_operator_is_told_and_the_first_error_stands() -> None:
