@@ -126,27 +126,31 @@ class _Follower:
         self._turned = turns(commands.value, width)
         self._asked_s = t_s
         self.held_s = float(np.median(np.diff(commands.t_s)))
+        self._at_steps: dict[float, tuple[Array, Array]] = {}
 
     def columns(self, parameters: Array) -> Columns:
         """Return 1, the follower and its turns (sample, 3) for a lag and a time constant."""
         lag_s, following_s = float(parameters[0]), _possible(float(parameters[1]))
         t_s = self._asked_s - (lag_s - following_s - self.held_s / 2)
-        ones = np.ones(len(t_s))
-        return np.column_stack(
-            [ones, *(self._run(stairs, t_s, following_s) for stairs in (self._stairs, self._turned))]
-        )
+        # Exact between two steps, so that the instants of sampling count as they are.
+        k = np.clip(np.searchsorted(self._t_s, t_s, side="right") - 1, 0, len(self._t_s) - 1)
+        keeps = np.exp(-np.maximum(t_s - self._t_s[k], 0.0) / following_s)
+        if following_s not in self._at_steps:  # step by step takes long, and only lags are tried by the hundred
+            self._at_steps[following_s] = self._run(self._stairs, following_s), self._run(self._turned, following_s)
+        at_stairs, at_turned = self._at_steps[following_s]
+        follower = self._stairs[k] + (at_stairs[k] - self._stairs[k]) * keeps
+        turned = self._turned[k] + (at_turned[k] - self._turned[k]) * keeps
+        return np.column_stack([np.ones(len(t_s)), follower, turned])
 
-    def _run(self, stairs: Array, t_s: Array, following_s: float) -> Array:
-        """Return where the follower is: exact between two steps, so that the instants of sampling count as they are."""
+    def _run(self, stairs: Array, following_s: float) -> Array:
+        """Return where the follower is at each step."""
         keeps = np.exp(-np.diff(self._t_s) / following_s).tolist()
         place = float(stairs[0])
         at_step = [place]
         for keep, stair in zip(keeps, stairs.tolist(), strict=False):
             place = stair + (place - stair) * keep
             at_step.append(place)
-        k = np.clip(np.searchsorted(self._t_s, t_s, side="right") - 1, 0, len(stairs) - 1)
-        since_s = np.maximum(t_s - self._t_s[k], 0.0)
-        return stairs[k] + (np.array(at_step)[k] - stairs[k]) * np.exp(-since_s / following_s)
+        return np.array(at_step)
 
 
 def _possible(following_s: float) -> float:

@@ -55,15 +55,22 @@ class Bench:
         return record
 
 
-def test_both_delays_are_found_and_recorded(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bench, LatencyRecord]:
+    """A bench after a measurement, and what was recorded."""
+    bench = Bench(tmp_path_factory.mktemp("measured"))
     assert bench.run() == program.PASSED
     record = bench.record()
     assert record is not None
+    return bench, record
+
+
+def test_both_delays_are_found_and_recorded(measured: tuple[Bench, LatencyRecord]) -> None:
+    bench, record = measured
     assert record.command_to_motion_ms == pytest.approx(COMMAND_MS, abs=2.0)
     assert record.motion_to_frame_ms == pytest.approx(1e3 * LATE_S, abs=2.0)
     assert (record.joint, record.camera.model, record.header.passed) == ("shoulder", "virtual camera", True)
-    assert (tmp_path / "pictures" / "latency-front.png").stat().st_size > 10_000
+    assert (bench.workplace.pictures / "latency-front.png").stat().st_size > 10_000
     assert not bench.arm.driving  # it hung limp before
 
 
@@ -75,10 +82,9 @@ def test_a_camera_that_looks_away_is_told_so_and_nothing_is_written(tmp_path: Pa
     assert bench.record() is None
 
 
-def test_a_touch_ends_it_and_the_record_of_before_stays(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
-    bench.run()
-    before = bench.record()
+def test_a_touch_ends_it_and_the_record_of_before_stays(tmp_path: Path, measured: tuple[Bench, LatencyRecord]) -> None:
+    bench, (_, before) = Bench(tmp_path), measured
+    bench.store.save(before)
     bench.arm.wall_rad = 0.12
     with pytest.raises(TouchError, match="something is in its way"):
         bench.run()
