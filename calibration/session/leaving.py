@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from calibration.session.person import Operator
 from calibration.session.touch import TouchError
-from interfaces.errors import DeviceError
 
 if TYPE_CHECKING:
     from calibration.session.arm_session import ArmSession
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 def lay_to_rest(arm: ArmSession, operator: Operator | None) -> None:
     """Brake, go to the rest pose, and let go there.
 
-    A touch on the way, or Ctrl-C, stops the arm: it is held where it is, and goes limp only for who says so. Raises DeviceError
+    A touch on the way, or Ctrl-C, stops the arm: it is held where it is, and goes limp only for who says so. Raises TouchError
     where there is nobody to ask.
     """
     arm.come_to_stand()
@@ -41,7 +40,7 @@ def _why_not_at_rest(arm: ArmSession) -> str:
 def _may_go_limp(why: str, operator: Operator | None) -> bool:
     held = f"{why}. The arm is held where it is"
     if operator is None:
-        raise DeviceError(f"{held}: support it before its power is cut")
+        raise TouchError(f"{held}: support it before its power is cut")
     question = f"{held}. Take it with both hands: may it go limp, as it was before?"
     if operator.confirm("let-go", question, default=False):
         return True

@@ -14,6 +14,7 @@ from typing_extensions import override
 from bench.workplace.virtual_arm import CONFIG, VirtualArm, VirtualClock
 from calibration.session.arm_session import LOST_CYCLES_MAX, ArmSession, Beat
 from calibration.session.clock import MonotonicClock
+from calibration.session.touch import TouchError
 from calibration.session.yes_operator import YesOperator
 from interfaces.errors import BusTimeoutError, DeviceError, RefusedError
 from interfaces.messages import JointState, JointVector
@@ -74,7 +75,7 @@ def test_with_nobody_to_ask_it_ends_held_and_says_so() -> None:
     arm = VirtualArm(clock)
     arm.position_rad, arm.wall_rad = FAR_RAD.copy(), -0.5
     session = ArmSession(arm, CONFIG, clock)
-    with pytest.raises(DeviceError, match=r"On its way to rest, shoulder pushes .* held where it is"), session:
+    with pytest.raises(TouchError, match=r"On its way to rest, shoulder pushes .* held where it is"), session:
         session.hold()
     assert arm.driving == (True, True)
 
