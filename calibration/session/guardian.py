@@ -1,7 +1,8 @@
 """A process of its own that puts the motors back as they were when a calibration program dies without doing so itself.
 
 Ctrl-C and errors are seen to by ArmSession. What no program can see to itself (kill -9, a lost SSH line, no memory left) is seen
-by the guardian, as the end of a pipe. It looked at torque and homing offsets before the program began.
+by the guardian, as the end of a pipe. It looked at torque and homing offsets before the program began. A program that ended
+because the bus was lost leaves the motors to it, too: it tries for some 20 s, in which a plug is put back.
 
 python -I -m calibration.session.guardian robots/mine.toml
 """
@@ -25,7 +26,7 @@ from calibration.session.clock import MonotonicClock
 from drivers.homing import ServoHoming, Ticks
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
-from interfaces.errors import ForerunError, RefusedError
+from interfaces.errors import BusTimeoutError, DeviceLostError, ForerunError, RefusedError
 from interfaces.robot_config import RobotConfig
 from runtime.calibrated_robot import load_for_calibration
 
@@ -58,8 +59,11 @@ class Guardian:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        """Tell it that the motors are as they should be."""
-        self._process.communicate(_DONE + "\n", _START_S)
+        """Tell it that the motors are as they should be; where the bus was lost, let it look for itself, and wait for it."""
+        if isinstance(error, (BusTimeoutError, DeviceLostError)):
+            self._process.communicate()  # ends its tries by itself
+        else:
+            self._process.communicate(_DONE + "\n", _START_S)
 
 
 class MotorsBefore:
@@ -126,22 +130,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(_READY, flush=True)  # noqa: T201
     if sys.stdin.readline().strip() == _DONE:
         return 0
-    what = _brought_back(before)
+    return _bring_back(before)
+
+
+def _bring_back(before: MotorsBefore) -> int:
+    """Try, and try again while the port is not free yet or a cable is being put back; say what came of it."""
+    said = ""
     for _ in range(_TRIES):
-        if what is not None:
-            break
-        time.sleep(_PAUSE_S)  # the port may not be free yet, or a cable may be put back
-        what = _brought_back(before)
-    sys.stderr.write(f"\nforerun calibrate died: {what or 'the motors could NOT be put back, support the arm'}\n")
-    return 0 if what else 1
+        done, words = _tried(before)
+        if words != said:
+            sys.stderr.write(f"\n{words}\n")
+            said = words
+        if done:
+            return 0
+        time.sleep(_PAUSE_S)
+    sys.stderr.write("\nforerun calibrate died, or lost the bus: the motors could NOT be put back, support the arm\n")
+    return 1
 
 
-def _brought_back(before: MotorsBefore) -> str | None:
+def _tried(before: MotorsBefore) -> tuple[bool, str]:
+    """Return whether the motors are put back, and what to say about it."""
     try:
-        return before.bring_back()
+        return True, f"forerun calibrate died, or lost the bus: {before.bring_back()}"
     except ForerunError as error:
-        sys.stderr.write(f"{error}\n")
-        return None
+        return False, f"{error}\nsupport the arm: for {_TRIES * _PAUSE_S:.0f} s it is tried to put its motors back ..."
 
 
 if __name__ == "__main__":

@@ -102,6 +102,14 @@ def test_an_arm_held_by_a_program_that_dies_is_laid_to_rest_and_let_go(robot: Ro
     assert joints.position_rad == pytest.approx(robot.config.arm.vector("rest_rad"), abs=0.01)
 
 
+def test_an_arm_held_by_a_program_that_lost_the_bus_is_laid_to_rest_and_let_go(robot: Robot) -> None:
+    lost = "; raise __import__('interfaces.errors').errors.BusTimeoutError('no answer')"
+    done = robot.run(HOLD + lost)
+    assert done.returncode == 1
+    assert "torque put back" in done.stderr
+    assert robot.torque_and_offsets() == ((False,) * 6, [0] * 6)
+
+
 def test_what_a_program_did_and_ended_well_stays(robot: Robot) -> None:
     done = robot.run(RECALIBRATE)
     assert done.returncode == 0, done.stderr
