@@ -14,7 +14,7 @@ import numpy as np
 
 from calibration.capture.balance import Array
 from calibration.capture.collector import Collector
-from calibration.capture.poses import choose_poses, find_way, short_order, way_points
+from calibration.capture.poses import choose_poses, find_way, is_clear, short_order, way_points
 from calibration.capture.room import Room
 from calibration.session.arm_session import ArmSession, Beat
 from calibration.session.person import Operator
@@ -26,6 +26,7 @@ SAMPLES_PER_POSE = 2  # the longer the way, the better it covers: this one decid
 POSES_MIN = 8
 ROUNDS_MAX = 3  # of that many poses, where one is not enough
 TOUCHES_MAX = 3
+NEAR_RAD = 0.1
 
 
 @dataclass(slots=True)
@@ -45,6 +46,7 @@ class SelfShow:
         """Go from pose to pose until enough is kept, then back to where it began; the arm is held."""
         balance = self.collector.balance
         self.home_rad = self.session.hold().position_rad
+        self.session.may_rest = self._may_rest  # also where it ends on the way, far from home
         n_before, n_left = balance.n_kept, balance.n_wanted - balance.n_kept
         n_poses = max(POSES_MIN, -(-n_left // SAMPLES_PER_POSE))
         for k, pose_rad in enumerate(self._poses(n_poses), start=1):
@@ -102,6 +104,13 @@ class SelfShow:
         if self.n_touches > TOUCHES_MAX:
             raise DeviceError(f"{self.n_touches} touches: clear the table, or check --table-z; {error}") from error
         self.session.move(to_rad)
+
+    def _may_rest(self) -> bool:
+        """Return whether the straight way to rest is clear; from home, where it hung limp, and beside rest, it is short."""
+        here_rad, rest_rad = self.session.read().position_rad, self.session.config.vector("rest_rad")
+        if min(np.abs(here_rad - near_rad).max() for near_rad in (self.home_rad, rest_rad)) < NEAR_RAD:
+            return True
+        return is_clear(self.room, here_rad, rest_rad, home_rad=rest_rad)
 
     def _see(self, beat: Beat) -> None:
         self.collector.see(beat.joints)

@@ -65,19 +65,19 @@ def find_way(
 
     Home (joint,) may be a pose that is not clear, as an arm that rests on the table is; detours are (pose, joint).
     """
-    if _is_clear(room, start_rad, goal_rad, home_rad):
+    if is_clear(room, start_rad, goal_rad, home_rad):
         return [goal_rad]
     speed = config.vector("velocity_max_rad_s")
     through = np.vstack([home_rad, detours_rad])
     lengths = np.abs((through - start_rad) / speed).max(axis=1) + np.abs((goal_rad - through) / speed).max(axis=1)
     for index in np.argsort(lengths).tolist():
         detour_rad = home_rad if index == 0 else through[index]
-        if _is_clear(room, start_rad, detour_rad, home_rad) and _is_clear(room, detour_rad, goal_rad, home_rad):
+        if is_clear(room, start_rad, detour_rad, home_rad) and is_clear(room, detour_rad, goal_rad, home_rad):
             return [detour_rad, goal_rad]
     return None
 
 
-def _is_clear(room: Room, start_rad: Array, goal_rad: Array, home_rad: Array) -> bool:
+def is_clear(room: Room, start_rad: Array, goal_rad: Array, home_rad: Array) -> bool:
     """Return whether a straight way is clear; the way home is, where the way from home is."""
     if goal_rad is home_rad:
         start_rad, goal_rad = home_rad, start_rad

@@ -41,6 +41,7 @@ class Session:
     ways: list[tuple[Array, Array]] = field(default_factory=list[tuple[Array, Array]])
     n_reads: int = 0
     config: Any = ARM
+    may_rest: Any = None
 
     def hold(self) -> State:
         return State(self.here_rad)
@@ -124,6 +125,20 @@ def test_enough_is_kept_all_is_written_and_the_arm_comes_home() -> None:
     assert session.n_reads >= 40  # a period for each that is written, so that what is held stays held
     np.testing.assert_allclose(session.here_rad, HOME_RAD, atol=1e-12)
     assert "40 of 40" in operator.said[-1]
+
+
+def test_the_way_to_rest_is_looked_at_first() -> None:
+    session = Session()
+    show(session)
+    assert session.may_rest()  # from home
+    raised, beyond = HOME_RAD.copy(), HOME_RAD.copy()
+    raised[1] -= 0.3
+    beyond[0] += 1.5
+    assert session.ways
+    for session.here_rad in (raised, beyond):
+        assert session.may_rest() == ROOM.clear_ways(HOME_RAD, session.here_rad[None])[0]
+    session.here_rad = HOME_RAD + np.array([0.0, 1.5, 0.0, 0.0, 0.0, 0.0])  # through the table
+    assert not session.may_rest()
 
 
 def test_every_way_is_clear() -> None:
