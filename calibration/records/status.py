@@ -108,7 +108,7 @@ def _age(finding: Finding, now: datetime, days_max: float) -> str:
     days = _age_days(finding, now)
     if days is None:
         return ""
-    age = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    age = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours" if days * 24 >= 2 else "new"
     left = days_max - days
     return f"{age}, expires in {left:.0f}" if finding.state == "good" and left < SOON_DAYS else age
 

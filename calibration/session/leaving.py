@@ -18,15 +18,17 @@ def lay_to_rest(arm: ArmSession, operator: Operator | None) -> None:
     where there is nobody to ask.
     """
     arm.come_to_stand()
-    why = _why_not_at_rest(arm)
+    why = _why_not_at_rest(arm, operator)
     if not why or _may_go_limp(why, operator):
         arm.release()
 
 
-def _why_not_at_rest(arm: ArmSession) -> str:
+def _why_not_at_rest(arm: ArmSession, operator: Operator | None) -> str:
     """Go to the rest pose, and return why the arm is not there; empty where it is."""
     if arm.may_rest is not None and not arm.may_rest():
         return "The way to the rest pose is not clear"
+    if operator is not None:  # who pressed Ctrl-C sees it move on
+        operator.say("The arm goes to its rest pose, and is let go there ...")
     try:
         arm.move(arm.config.vector("rest_rad"))
     except TouchError as error:
