@@ -70,7 +70,7 @@ def _run_with_robot(what: str, program: ModuleType, arguments: argparse.Namespac
     if what in ASK_NOTHING:  # nobody answers as ENTER would, for nobody is asked
         arguments.yes, arguments.operator = True, arguments.operator or getpass.getuser()
     workplace = workplace_for(what, arguments)
-    with nullcontext() if without_motors(what, arguments) else Guardian(arguments.robot):
+    with nullcontext() if without_motors(what, arguments) else Guardian(arguments.robot, stands=what == "joints"):
         return int(program.run(workplace, arguments))
 
 

@@ -21,16 +21,21 @@ from types import TracebackType
 
 import numpy as np
 
+from calibration.records.store import RecordStore
 from calibration.session.arm_session import ArmSession
 from calibration.session.clock import MonotonicClock
+from calibration.session.touch import TouchError
 from drivers.homing import ServoHoming, Ticks
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
-from interfaces.errors import BusTimeoutError, DeviceLostError, ForerunError, RefusedError
+from interfaces.calibration.joints import JointsRecord
+from interfaces.device_facts import MotorIdentity
+from interfaces.errors import BusTimeoutError, CalibrationError, DeviceLostError, ForerunError, RefusedError
 from interfaces.robot_config import RobotConfig
 from runtime.calibrated_robot import load_for_calibration
+from runtime.record_findings import records_folder
 
-_READY, _DONE = "ready", "done"
+_READY, _DONE, _STANDS = "ready", "done", "--stands"
 _START_S = 20.0
 _TRIES, _PAUSE_S = 40, 0.5
 
@@ -38,13 +43,21 @@ _TRIES, _PAUSE_S = 40, 0.5
 class Guardian:
     """The guardian as the program sees it: a context in which the motors may be changed."""
 
-    def __init__(self, robot_file: Path) -> None:
-        self._robot_file = robot_file
+    def __init__(self, robot_file: Path, *, stands: bool = False) -> None:
+        """An arm that `stands` by itself is let go where it is; another goes to its rest pose first."""
+        self._robot_file, self._stands = robot_file, stands
 
     def __enter__(self) -> Guardian:
         """Start it, and wait until it has seen how the motors are; raises RefusedError where it cannot."""
         self._process = subprocess.Popen(
-            (sys.executable, "-I", "-m", "calibration.session.guardian", str(self._robot_file)),
+            (
+                sys.executable,
+                "-I",
+                "-m",
+                "calibration.session.guardian",
+                str(self._robot_file),
+                *[_STANDS] * self._stands,
+            ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -69,9 +82,9 @@ class Guardian:
 class MotorsBefore:
     """What the guardian remembers of the motors, and how it brings that back."""
 
-    def __init__(self, robot: RobotConfig) -> None:
-        """Look; raises DeviceError where the bus or a motor is not there."""
-        self._arm = robot.arm
+    def __init__(self, robot: RobotConfig, records: Path | None, *, stands: bool) -> None:
+        """Look; raises DeviceError where the bus or a motor is not there. `records` is the folder of the robot's records."""
+        self._arm, self._records, self._stands = robot.arm, records, stands
         self._homing = open_homing(robot.arm)
         if self._homing is None:
             arm = open_arm(robot.arm)
@@ -88,7 +101,9 @@ class MotorsBefore:
         done: list[str] = []
         if self._homing is not None:
             with _opened(self._homing) as servos:
-                if (_offsets(servos) != self._offsets).any():
+                if self._stands and not any(self._torque):
+                    servos.release()
+                if (_offsets(servos) != self._offsets).any() and not self._is_recorded(servos.identity()):
                     servos.release()
                     servos.write_offsets(self._offsets)
                     done.append("homing offsets written back")
@@ -99,9 +114,17 @@ class MotorsBefore:
 
     def _bring_back_torque(self) -> None:
         arm = open_arm(self._arm)
-        with ArmSession(arm, self._arm, MonotonicClock(), torque_before=self._torque) as session:
+        with ArmSession(arm, self._arm, MonotonicClock(), torque_before=self._torque, stands=self._stands) as session:
             if any(arm.torque()):
                 session.hold()  # from here the session leaves it as it was
+
+    def _is_recorded(self, motors: tuple[MotorIdentity, ...]) -> bool:
+        """Return whether the program came as far as its record: it names the offsets that the servos keep now."""
+        with contextlib.suppress(CalibrationError):
+            record = None if self._records is None else RecordStore(self._records).current("joints")
+            if isinstance(record, JointsRecord) and record.header.passed:
+                return [_kept(motor) for motor in record.arm.motors] == [_kept(motor) for motor in motors]
+        return False
 
 
 @contextlib.contextmanager
@@ -113,31 +136,40 @@ def _opened(homing: ServoHoming) -> Generator[ServoHoming, None, None]:
         homing.close()
 
 
+def _kept(motor: MotorIdentity) -> tuple[int, int]:
+    return motor.motor_id, motor.homing_offset
+
+
 def _offsets(servos: ServoHoming) -> Ticks:
     return np.array([motor.homing_offset for motor in servos.identity()], np.int64)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Remember, wait for the program's end, and put back what it could not."""
-    (robot_file,) = sys.argv[1:] if argv is None else argv
+    robot_file, *stands = sys.argv[1:] if argv is None else argv
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the end of the pipe is what counts
     try:
-        before = MotorsBefore(load_for_calibration(Path(robot_file), now=datetime.now(timezone.utc)))
+        robot = load_for_calibration(Path(robot_file), now=datetime.now(timezone.utc))
+        before = MotorsBefore(robot, records_folder(Path(robot_file), robot), stands=stands == [_STANDS])
     except ForerunError as error:
         print(error, flush=True)  # noqa: T201 - the program reads it
         return 1
     print(_READY, flush=True)  # noqa: T201
     if sys.stdin.readline().strip() == _DONE:
         return 0
-    return _bring_back(before)
+    return bring_back(before)
 
 
-def _bring_back(before: MotorsBefore) -> int:
+def bring_back(before: MotorsBefore) -> int:
     """Try, and try again while the port is not free yet or a cable is being put back; say what came of it."""
     said = ""
     for _ in range(_TRIES):
-        done, words = _tried(before)
+        try:
+            done, words = _tried(before)
+        except TouchError as error:
+            sys.stderr.write(f"\nforerun calibrate died, or lost the bus: {error}\n")
+            return 1  # it is not pushed again and again
         if words != said:
             sys.stderr.write(f"\n{words}\n")
             said = words
@@ -152,6 +184,8 @@ def _tried(before: MotorsBefore) -> tuple[bool, str]:
     """Return whether the motors are put back, and what to say about it."""
     try:
         return True, f"forerun calibrate died, or lost the bus: {before.bring_back()}"
+    except TouchError:
+        raise
     except ForerunError as error:
         return False, f"{error}\nsupport the arm: for {_TRIES * _PAUSE_S:.0f} s it is tried to put its motors back ..."
 
