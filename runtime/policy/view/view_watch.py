@@ -10,11 +10,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.messages import Frame
-from runtime.policy.view.moved_view import ViewMotion
+from runtime.policy.view.moved_view import ViewMotion, nothing_known
 from runtime.policy.view.pinhole import rotation_angle_deg
 from runtime.policy.view.verdict import known_well
 
@@ -58,8 +59,15 @@ class ViewWatch:
             self._t_look_ns = frame.t_arrival_ns + LOOK_NS
         if not self._looking and frame.t_arrival_ns >= self._t_look_ns:
             self._looking = True
-            self._beside(lambda: self._told.append(self._look(frame)))
+            self._beside(lambda: self._told.append(self._looked(frame)))
         return self._suspicions >= SUSPICIONS_MAX
+
+    def _looked(self, frame: Frame) -> ViewMotion:
+        """Look; a look that fails tells nothing, and is not the last one."""
+        try:
+            return self._look(frame)
+        except (cv2.error, ArithmeticError, ValueError) as error:  # numpy's LinAlgError is a ValueError
+            return nothing_known(str(error))
 
 
 def bumped(now: ViewMotion, judged: ViewMotion, config: CalibrationConfig) -> bool:

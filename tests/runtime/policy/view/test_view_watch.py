@@ -112,6 +112,21 @@ def test_no_frame_waits_for_a_look(shown: Shown) -> None:
     assert len(waiting) == 1
 
 
+def test_a_look_that_fails_is_not_the_last_one(shown: Shown) -> None:
+    looks: list[bool] = []
+
+    def look(frame: Frame) -> ViewMotion:
+        looks.append(True)
+        if len(looks) == 1:
+            raise np.linalg.LinAlgError("a picture of nothing")
+        return shown.look(frame)
+
+    shown.told = motion(9.0)
+    watch = ViewWatch(look, motion(0.0), CONFIG, beside=lambda work: work())
+    assert seconds(watch, shown, 60)
+    assert len(looks) > 2
+
+
 def test_a_real_look_at_a_real_bump(textured: Any, as_frame: AsFrame, pushed: Pushed) -> None:
     landmarks = textured.landmarks()
 
