@@ -78,6 +78,7 @@ def test_zeros_are_true_to_half_a_tick_from_real_bytes(family: str) -> None:
     assert trial.crossing == (family == "feetech")  # with the offset found, the seam is out of the way
 
 
+@pytest.mark.slow  # a quarter of a minute; without weight the same is true to half a tick, above
 def test_in_a_world_with_weight_and_soft_stops_zeros_are_true_to_a_tick() -> None:
     trial = physics_trial("feetech", "stops", seed=1)
     assert trial.errors_ticks is not None

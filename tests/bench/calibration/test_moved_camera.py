@@ -14,6 +14,7 @@ def trials() -> Trials:
     return Trials(6.0, LIMITS)
 
 
+@pytest.mark.slow  # eight episodes
 def test_the_camera_moved_and_corrected(trials: Trials) -> None:
     """At 38 mm and 5.5 degrees three of ten episodes succeed without correction, 95 of a hundred with it."""
     case = Case(push_mm=38.0, push_deg=5.5, view="off", task="press", seed=0)
@@ -22,6 +23,10 @@ def test_the_camera_moved_and_corrected(trials: Trials) -> None:
     n_without, n_corrected = (sum(ending.success_s is not None for ending in each) for each in (without, corrected))
     assert n_corrected >= 3
     assert n_corrected > n_without
+
+
+def test_corrected_the_policy_does_its_task(trials: Trials) -> None:
+    assert trials.run(Case(push_mm=38.0, push_deg=5.5, view="correct", task="press", seed=0)).success_s is not None
 
 
 def test_what_may_not_be_corrected_is_refused(trials: Trials) -> None:
