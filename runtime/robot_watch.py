@@ -137,7 +137,10 @@ def _policy_words(view: RobotView) -> list[str]:
         return ["no policy"]
     rates = [f"{name} {_whole(status[name]['rate_hz'])}" for name in ("camera", "foresight", "action")]
     age = _whole(status["foresight_age"]["newest_ms"])
-    return [status["instruction"] or "follows nothing", f"{', '.join(rates)} Hz", f"{age} ms old"]
+    faults = (
+        [f"FAULT: {', '.join(sorted(status['faults']))}"] if status.get("faults") else []
+    )  # what it is was said once
+    return [*faults, status["instruction"] or "follows nothing", f"{', '.join(rates)} Hz", f"{age} ms old"]
 
 
 def _whole(value: float | None) -> str:

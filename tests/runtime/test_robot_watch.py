@@ -131,3 +131,9 @@ def test_what_the_policy_does_not_know_yet_is_a_dash() -> None:
     assert view_line(view, S, dry_run=False).endswith(
         "| follows nothing | camera -, foresight 15, action 30 Hz | - ms old"
     )
+
+
+def test_what_stops_the_policy_stays_in_the_line() -> None:
+    stopped: JsonObject = {**STATUS, "faults": {"view front": "the camera was moved"}}
+    view = RobotView(answer=FOLLOWING, t_answer_ns=S, policy=stopped)
+    assert "| FAULT: view front | push |" in view_line(view, S, dry_run=False)

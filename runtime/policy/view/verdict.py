@@ -59,6 +59,6 @@ def judge(motion: ViewMotion, config: CalibrationConfig, command: str) -> tuple[
     if config.view == "correct" and not near:
         limit = f"{config.view_corrected_max_mm:g} mm or {config.view_corrected_max_deg:g}° that may be corrected"
     return Verdict.REFUSED, (
-        f"the camera was moved by {motion.words}, more than {limit}: put it back ({command} --check --watch shows when it is),"
-        f" or record its new view ({command})"
+        f"the camera was moved by {motion.words}, more than {limit}: put it back ({command} --check --watch,"
+        f" once this run has ended, shows when it is), or record its new view ({command})"
     )
