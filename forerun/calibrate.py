@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import importlib
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -43,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one program."""
+    # Of matrices as small as these, more threads only wait for each other, and an arm that is held waits for them. numpy looks
+    # here when it is first imported, which is below.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     what: str = arguments.what
     program = importlib.import_module({**PROGRAMS, **TOOLS}[what][0])
     parser = argparse.ArgumentParser(
