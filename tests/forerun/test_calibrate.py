@@ -39,7 +39,7 @@ def test_every_program_explains_itself(what: str) -> None:
 
 
 def test_without_a_terminal_it_asks_for_a_yes_before_it_does_anything() -> None:
-    done = calibrate("joints", "robots/simulated.toml")
+    done = calibrate("joints", "robots/so101.toml")
     assert done.returncode == 2
     assert "--yes" in done.stderr
 
