@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.calibration.camera import D435_LIKE, TrueLens, table_of, trial
 
 SIZE_PX = (424, 240)
 
 
+@pytest.mark.slow  # tests/calibration/camera/test_program.py has the same without rendering
 def test_right_makers_values_are_recorded_as_the_makers(tmp_path: Path) -> None:
     outcome = trial(TrueLens(), SIZE_PX, 1, tmp_path)
     assert outcome.source == "factory"

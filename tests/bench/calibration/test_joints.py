@@ -120,7 +120,7 @@ def interrupting(at: int) -> Callable[[int], None]:
     return press
 
 
-@pytest.mark.parametrize("family", ["feetech", "dynamixel"])
+@pytest.mark.parametrize("family", ["feetech", pytest.param("dynamixel", marks=pytest.mark.slow)])
 def test_given_up_at_any_request_servos_and_record_are_as_before(family: str, tmp_path: Path) -> None:
     place = arm(tmp_path, family=family)
     assert calibrate(place) == program.PASSED
@@ -242,7 +242,9 @@ def test_a_joint_that_turns_freely_takes_its_zero_from_where_it_is_held(tmp_path
     assert (low, high) == (-2.74, 2.84)
 
 
-@pytest.mark.parametrize("family", ["damiao", "odrive", "cia402"])
+@pytest.mark.parametrize(
+    "family", ["damiao", *(pytest.param(family, marks=pytest.mark.slow) for family in ("odrive", "cia402"))]
+)
 def test_motors_without_offsets_of_their_own_are_calibrated_the_same_way(family: str, tmp_path: Path) -> None:
     place = arm(tmp_path, family=family)
     designed = np.array(homes(place.workplace.robot.arm))

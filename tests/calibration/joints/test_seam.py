@@ -68,11 +68,16 @@ def test_an_offset_is_never_larger_than_the_servo_heeds(low: float, width: float
 
 
 @given(low=lows, width=widths, offset=st.integers(-1024, 1024))
+@example(
+    low=-1.5, width=1.0, offset=-1
+)  # beyond the last count, though not yet at the seam: what the offset makes of it is no matter
 def test_a_dynamixel_offset_never_helps_and_a_crossing_is_seen(low: float, width: float, offset: int) -> None:
     span = Span(low, low + width)
     assert best_offset(span, DYNAMIXEL) == 0
     # By how much the position is less than the count: minus the offset.
     assert margin_ticks(span, -offset, DYNAMIXEL) <= margin_ticks(span, 0, DYNAMIXEL)
-    positions = dynamixel_positions(span, offset)
-    ordinary = (np.abs(np.diff(positions)) < TURN / 2).all() and positions.min() >= 0 and positions.max() <= TURN - 1
+    shown = [dynamixel_positions(span, 0), dynamixel_positions(span, offset)]  # bare, and with the offset
+    ordinary = all(
+        (np.abs(np.diff(each)) < TURN / 2).all() and each.min() >= 0 and each.max() <= TURN - 1 for each in shown
+    )
     assert bool(ordinary) == (margin_ticks(span, -offset, DYNAMIXEL) >= 0)
