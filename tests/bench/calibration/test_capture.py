@@ -124,6 +124,7 @@ def test_the_arm_shows_itself_and_touches_nothing(trial: Trial) -> None:
     assert [step for step, _ in trial.place.operator.requests] == ["clear-table", "arm-moves"]
 
 
+@pytest.mark.slow  # the folder of a capture that was broken off is tested in tests/calibration/capture/test_folder.py
 def test_what_is_broken_off_goes_on(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     operator = trial.place.operator
     told = 0
