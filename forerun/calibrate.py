@@ -24,7 +24,7 @@ PROGRAMS = {
     "status": ("calibration.records.status", "all records of the robot, and what is missing"),
     "export": ("calibration.records.export_program", "a robot's records into one file"),
     "import": ("calibration.records.import_program", "and out of one"),
-    "lerobot": ("calibration.records.lerobot", "read or write LeRobot's calibration file of the same arm"),
+    "lerobot": ("calibration.lerobot.program", "read or write LeRobot's calibration file of the same arm"),
 }
 TOOLS = {  # need no robot
     "board": ("calibration.board.program", "print the board that camera and hand-eye are calibrated with"),
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run_with_robot(what: str, program: ModuleType, arguments: argparse.Namespace) -> int:
     from contextlib import nullcontext
 
-    from calibration.session.guardian import Guardian
+    from calibration.guardian import Guardian
     from forerun.workplace import workplace_for
 
     if what in ASK_NOTHING:  # nobody answers as ENTER would, for nobody is asked

@@ -14,13 +14,13 @@ import numpy as np
 
 from calibration.board.arguments import add_board_arguments, board_of
 from calibration.board.board import BoardFinder
-from calibration.camera.lens import lens_of
 from calibration.geometry.chain import chain_of
 from calibration.hand_eye.conclude import Session, conclude
 from calibration.hand_eye.model import HandEyeModel
 from calibration.hand_eye.poses import Wishes, collect
 from calibration.hand_eye.sighting import Mounting
 from calibration.hand_eye.still_pictures import Eye
+from calibration.records.lens import lens_of
 from calibration.session.workplace import Workplace
 from interfaces.calibration.record import ArmIdentity, CameraIdentity
 from interfaces.errors import RefusedError

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.latency.lag_fit import (
+from calibration.signals.lag_fit import (
     BLOCK_S,
     GRID_S,
     N_PLAY_LOOKS,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.latency.command_lag import CommandLag, fit_command_lag
-from calibration.latency.lag_fit import Estimate, LagFit, Signal, fit_lag, smoothed
 from calibration.latency.picture_motion import PictureMotion, follow_points, motion_of
 from calibration.latency.recording import Recording
+from calibration.signals.lag_fit import Estimate, LagFit, Signal, fit_lag, smoothed
 from interfaces.calibration.record import Check
 
 COMMAND_LAGS_S = (-0.02, 0.3)

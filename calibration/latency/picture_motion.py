@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.latency.lag_fit import Array, Signal
+from calibration.signals.lag_fit import Array, Signal
 from interfaces.messages import Rgb
 
 Grey = NDArray[np.uint8]  # (row, column)

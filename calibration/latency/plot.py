@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from calibration.latency.judgement import COMMAND_LAGS_S, PICTURE_LAGS_S, Latencies
-from calibration.latency.lag_fit import Array, residual_over_lags
 from calibration.latency.recording import Recording
+from calibration.signals.lag_fit import Array, residual_over_lags
 
 SHOWN_S = 2.5  # of the quickest part
 LAG_STEP_S = 0.002

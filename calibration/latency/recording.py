@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.latency.chirp import amplitude_within, chirp_rad
-from calibration.latency.lag_fit import Signal
 from calibration.latency.picture_motion import Grey, shrunk
 from calibration.session.arm_session import SPEED_RATIO, ArmSession, Beat
 from calibration.session.workplace import Workplace
+from calibration.signals.lag_fit import Signal
 from drivers.camera import Camera
 from interfaces.errors import RefusedError
 from interfaces.messages import Frame, JointState, JointVector

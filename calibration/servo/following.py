@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.latency.lag_fit import Signal
 from calibration.servo.samples import Samples
+from calibration.signals.lag_fit import Signal
 
 ERROR_MAX_RAD = 0.035  # 2 degrees, beside the lag
 EFFORT_SHARE = 0.8  # of effort_fault_ratio: the margin

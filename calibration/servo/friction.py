@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.latency.lag_fit import Estimate
 from calibration.servo.motions import Array
 from calibration.servo.samples import Samples
+from calibration.signals.lag_fit import Estimate
 
 N_BINS = 6
 EVEN_SHARE = 0.97  # of the greatest speed: slower is a turn

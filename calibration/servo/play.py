@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.latency.lag_fit import Columns, Estimate, Signal, Solution, residual_over_lags, solve, turns
 from calibration.servo.motions import Array
 from calibration.servo.samples import Samples
+from calibration.signals.lag_fit import Columns, Estimate, Signal, Solution, residual_over_lags, solve, turns
 
 LAGS_S = (-0.01, 0.25)
 LAG_STEP_S = 0.002

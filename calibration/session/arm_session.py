@@ -33,7 +33,7 @@ SPEED_RATIO = 0.25  # of the robot file's velocity: a person stands beside the a
 EFFORT_MAX_RATIO = 0.6  # pushing harder than this for TOUCH_NS is a touch, and ends a motion
 TOUCH_NS = 150_000_000
 SETTLED_NS = 400_000_000  # how long an arm that was told to stand goes on swinging
-LOST_CYCLES_MAX = 10  # in a row, as the robot files say it of the runtime (bus_error_budget)
+LOST_CYCLES_MAX = 10  # as the robots' own files say it of the runtime (bus_error_budget)
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class ArmSession:
         self._limits = LimitWatch(config)
         self._torque_before = torque_before or ()
         self._stands = stands
+        self.lost_cycles_max = LOST_CYCLES_MAX  # in a row are forgiven
         self._t_beat_ns = 0
         self._leaving = False
         self.holding = False
@@ -122,8 +123,8 @@ class ArmSession:
 
     def release(self) -> None:
         """Let the arm go: support it first."""
+        self.holding = False  # also where a motor does not answer: nothing is to be told to it any more
         self._arm.release()
-        self.holding = False
 
     def hold(self) -> JointState:
         """Hold the measured pose; an arm that hung limp and does not come to be held wholly hangs limp again."""
@@ -278,7 +279,7 @@ class ArmSession:
         self._clock.wait_until(self._t_beat_ns)
 
     def _patiently(self, ask: Callable[[], JointState]) -> JointState:
-        for _ in range(LOST_CYCLES_MAX - 1):
+        for _ in range(self.lost_cycles_max - 1):
             with contextlib.suppress(BusTimeoutError):
                 return ask()
         return ask()

@@ -37,7 +37,9 @@ class Workplace:
 
     def arm_session(self) -> ArmSession:
         """Return the arm, to be entered as a context."""
-        return ArmSession(self.make_arm(self.robot.arm), self.robot.arm, self.clock, self.operator)
+        session = ArmSession(self.make_arm(self.robot.arm), self.robot.arm, self.clock, self.operator)
+        session.lost_cycles_max = self.robot.runtime.bus_error_budget
+        return session
 
     def camera_config(self, name: str | None) -> CameraConfig:
         """Return the camera of that name, or the only one; raises RefusedError where it is not to be told which."""

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from rich.table import Table as RichTable
 
 from calibration.board.arguments import add_board_arguments, board_of
-from calibration.camera.lens import lens_of
 from calibration.records.header import new_header
+from calibration.records.lens import lens_of
 from calibration.records.store import RecordStore
 from calibration.session.workplace import Workplace
 from calibration.view.drawing import draw_landmarks, save_picture

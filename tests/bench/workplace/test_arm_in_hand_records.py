@@ -13,7 +13,7 @@ import pytest
 from bench.calibration.joints import RAD_PER_TICK, robot_for
 from bench.workplace.arm_in_hand import ArmInHand, Mounting, built
 from calibration.joints import program
-from calibration.records import lerobot
+from calibration.lerobot import program as lerobot
 from calibration.records.store import RecordStore
 from interfaces.calibration.joints import JointsRecord
 from interfaces.errors import CalibrationError

@@ -47,11 +47,3 @@ def _shown(lens: CameraIntrinsics, n_views: int, noise_px: float, rng: np.random
 def shown() -> Shown:
     """Return views of a lens: how many, noise in px, generator."""
     return _shown
-
-
-@pytest.fixture
-def maker() -> CameraIntrinsics:
-    """Return what a maker says of a camera."""
-    return CameraIntrinsics(
-        width_px=1280, height_px=720, focal_x_px=912.0, focal_y_px=911.0, centre_x_px=641.0, centre_y_px=358.0
-    )

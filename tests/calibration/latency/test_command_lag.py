@@ -7,7 +7,7 @@ import pytest
 
 from calibration.latency.chirp import amplitude_within, chirp_rad
 from calibration.latency.command_lag import CommandLag, fit_command_lag
-from calibration.latency.lag_fit import Array, Signal, turns
+from calibration.signals.lag_fit import Array, Signal, turns
 
 PERIOD_S = 0.01
 TICK_RAD = 2 * np.pi / 4096

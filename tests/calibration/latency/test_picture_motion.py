@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from calibration.latency.chirp import chirp_rad
-from calibration.latency.lag_fit import Signal
 from calibration.latency.picture_motion import NoMotionError, follow_points, motion_of, shrunk
+from calibration.signals.lag_fit import Signal
 from tests.calibration.latency.delayed_arm import moved_patch, texture
 
 LAGS_S = (-0.2, 0.2)

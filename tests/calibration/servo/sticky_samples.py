@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.latency.lag_fit import turns
 from calibration.servo.motions import Array, Pace, to_and_fro
 from calibration.servo.samples import Samples
+from calibration.signals.lag_fit import turns
 
 PERIOD_S = 0.01
 TICK_RAD = 2 * np.pi / 4096

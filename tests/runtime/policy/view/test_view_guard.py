@@ -11,6 +11,7 @@ from interfaces.calibration_config import CalibrationConfig
 from interfaces.messages import Frame
 from runtime.policy.view.pinhole import Array
 from runtime.policy.view.view_guard import LOOK_AGAIN_NS, N_FRAMES, KnownView, ViewGuard
+from runtime.policy.view.view_watch import AGAIN_NS, LOOK_NS
 
 CONFIG = CalibrationConfig(folder="c", require=(), max_age_days=30.0, offsets="record", view="check")
 AsFrame = Callable[..., Frame]
@@ -80,3 +81,16 @@ def test_a_camera_opened_anew_is_looked_at_anew(
     guard.begin()
     assert show(guard, as_frame(textured.see(pushed((0, 9, 0), (0, 0, 0)))))[-1] is None
     assert guard.fault is not None
+
+
+def test_a_camera_bumped_while_the_policy_acts_is_judged_anew(
+    textured: Any, known: KnownView, as_frame: AsFrame, pushed: Pushed
+) -> None:
+    guard = ViewGuard(known, CONFIG, beside=lambda work: work())
+    assert show(guard, as_frame(textured.see()), N_FRAMES + 1)[-1] is not None
+    bumped = textured.see(pushed((9, 0, 0), (0, 0, 0)))
+    instants = [LOOK_NS + k * AGAIN_NS for k in range(2 * N_FRAMES)]
+    passed = [guard.take(as_frame(bumped, t_ns)) for t_ns in instants]
+    assert passed[0] is not None  # nobody had looked yet
+    assert passed[-1] is None
+    assert "moved by 9" in str(guard.fault)

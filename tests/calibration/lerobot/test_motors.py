@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.record_rig import RecordRig
-from calibration.records.lerobot_motors import (
+from calibration.lerobot.motors import (
     RAD_PER_TICK,
     LerobotMotor,
     calibration_of,

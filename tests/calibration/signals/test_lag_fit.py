@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.latency.chirp import chirp_rad
-from calibration.latency.lag_fit import Array, Signal, fit_lag, residual_over_lags, smoothed, turns
+from calibration.signals.lag_fit import Array, Signal, fit_lag, residual_over_lags, smoothed, turns
 
 RANGE_S = (-0.3, 0.3)
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from bench.record_rig import RecordRig
+from calibration import guardian
 from calibration.records.store import RecordStore
-from calibration.session import guardian
 from calibration.session.touch import TouchError
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
@@ -25,11 +25,11 @@ from interfaces.toml_writer import to_toml
 from runtime.record_findings import records_folder
 from sim.feetech.bus_process import ServoBusProcess
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from calibration.session.guardian import Guardian
+from calibration.guardian import Guardian
 from drivers.open_devices import open_arm
 from drivers.open_homing import open_homing
 from interfaces.robot_config import load_robot

@@ -18,6 +18,7 @@ from drivers.arm import Arm
 from drivers.camera import Camera
 from interfaces.arm_config import AnyArmConfig
 from interfaces.camera_config import CameraConfig
+from interfaces.device_facts import CameraIntrinsics
 
 settings.register_profile("records", deadline=None)  # examples are not timed: a busy machine makes any of them slow
 settings.load_profile("records")
@@ -72,3 +73,11 @@ def at_work(listener: Listener) -> Callable[[RecordRig], Workplace]:
         )
 
     return make
+
+
+@pytest.fixture
+def maker() -> CameraIntrinsics:
+    """Return what a maker says of a camera."""
+    return CameraIntrinsics(
+        width_px=1280, height_px=720, focal_x_px=912.0, focal_y_px=911.0, centre_x_px=641.0, centre_y_px=358.0
+    )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from calibration.camera.lens import lens_of
 from calibration.records.header import new_header
+from calibration.records.lens import lens_of
 from calibration.records.store import RecordStore
 from calibration.session.clock import MonotonicClock
 from calibration.session.workplace import Workplace

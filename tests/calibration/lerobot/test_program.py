@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from bench.record_rig import NOW, RecordRig
-from calibration.records import lerobot
-from calibration.records.lerobot_motors import LerobotMotor, lerobot_text, parse_lerobot
+from calibration.lerobot import program as lerobot
+from calibration.lerobot.motors import LerobotMotor, lerobot_text, parse_lerobot
 from calibration.session.workplace import Workplace
 from drivers.homing import Ticks
 from interfaces.calibration.homes import homes

@@ -19,8 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from calibration.joints.checks import BEYOND_MAX_DEG, WIDTH_MAX_DEG
-from calibration.records.header import new_header
-from calibration.records.lerobot_motors import (
+from calibration.lerobot.motors import (
     LerobotMotor,
     calibration_of,
     in_order,
@@ -30,6 +29,7 @@ from calibration.records.lerobot_motors import (
     turns_freely,
     zeros_apart_rad,
 )
+from calibration.records.header import new_header
 from calibration.records.store import RecordStore, write_whole
 from calibration.session.workplace import Workplace
 from interfaces.arm_config import FeetechConfig

@@ -4,7 +4,7 @@ Ctrl-C and errors are seen to by ArmSession. What no program can see to itself (
 by the guardian, as the end of a pipe. It looked at torque and homing offsets before the program began. A program that ended
 because the bus was lost leaves the motors to it, too: it tries for some 20 s, in which a plug is put back.
 
-python -I -m calibration.session.guardian robots/mine.toml
+python -I -m calibration.guardian robots/mine.toml
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Guardian:
                 sys.executable,
                 "-I",
                 "-m",
-                "calibration.session.guardian",
+                "calibration.guardian",
                 str(self._robot_file),
                 *[_STANDS] * self._stands,
             ),
