@@ -32,7 +32,12 @@ class Bench:
         self.camera = LateCamera(self.clock, self.arm, late_s=LATE_S)
         self.operator = WillingOperator(*refused)
         self.store = RecordStore(folder / "records")
-        robot = SimpleNamespace(name="virtual", arm=ARM, cameras=(CAMERA, replace(CAMERA, name="side")))
+        robot = SimpleNamespace(
+            name="virtual",
+            arm=ARM,
+            cameras=(CAMERA, replace(CAMERA, name="side")),
+            runtime=SimpleNamespace(bus_error_budget=5),
+        )
         self.workplace = Workplace(
             robot=cast("Any", robot),
             records=folder / "records",

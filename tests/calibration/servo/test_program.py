@@ -17,6 +17,7 @@ from interfaces.calibration.motion import ServoJoint, ServoRecord
 from interfaces.errors import RefusedError
 from tests.calibration.servo.sticky_arm import ARM, StickyArm, VirtualClock, WillingOperator
 
+RUNTIME = SimpleNamespace(bus_error_budget=5)
 DRY_RATIO, PLAY_RAD = 0.1, 0.008
 
 
@@ -31,7 +32,7 @@ class Bench:
         self.operator = WillingOperator()
         self.store = RecordStore(folder / "records")
         self.workplace = Workplace(
-            robot=cast("Any", SimpleNamespace(name="virtual", arm=ARM, cameras=())),
+            robot=cast("Any", SimpleNamespace(name="virtual", arm=ARM, cameras=(), runtime=RUNTIME)),
             records=folder / "records",
             pictures=folder / "pictures",
             operator=cast("Any", self.operator),
