@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly DEMO_EXTRAS=robot,sim
 readonly TEST_EXTRAS=robot,calibrate,sim,report,export,distill,dev
-readonly ROBOT_EXTRAS=robot,calibrate,test # the robot's own side: what a Jetson installs, and a test runner
+readonly ROBOT_EXTRAS=robot,calibrate,gpio,test # the robot's own side: what a Jetson installs, and a test runner
 
 # librealsense needs libusb and libudev; MuJoCo draws through EGL, on the GPU or on Mesa's software renderer.
 readonly DEMO_PACKAGES=(libusb-1.0-0 libudev1 libegl1 libgl1-mesa-dri libgles2 libopengl0)
@@ -19,7 +19,7 @@ Usage: ./install.sh demo [options of "forerun demo"]
 
 demo   Sets everything up, then lets the trained policy move the simulated robot and shows what happened.
 test   Sets everything up, then runs formatting, lint, types, import rules and all tests,
-       the robot's own tests also under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found,
+       the robot's own rooms under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found,
        and the CAN drivers on the kernel's own interfaces, in User-mode Linux, where that can be had.
 nightly  What takes longer than a change should wait for: a million frames through each protocol's decoder,
          and a real USB adapter, CAN controllers and camera, plugged and unplugged in a virtual machine.
@@ -135,10 +135,20 @@ check() { # name, command: all checks run, and those that failed are named at th
   "$@" || failed+=("$name")
 }
 
+readonly ROBOT_ROOMS=(interfaces drivers runtime calibration)
+
+rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the robot's rooms are tested under that, and not twice
+  local room
+  find_python 3.12 >/dev/null || return 0
+  for room in "${ROBOT_ROOMS[@]}"; do
+    printf -- '--ignore=tests/%s\n' "$room"
+  done
+}
+
 robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but what the robot installs; side by side, for they mostly wait
   local version python room rooms=()
   local -A process=()
-  for room in interfaces drivers runtime calibration; do
+  for room in "${ROBOT_ROOMS[@]}"; do
     [[ ! -d tests/$room ]] || rooms+=("tests/$room")
   done
   for version in 3.10 3.12; do
@@ -168,13 +178,14 @@ ended_well() { # process, its output
 run_tests() {
   install_packages "${TEST_PACKAGES[@]}"
   make_main_venv "$TEST_EXTRAS"
-  local bin=.venv/bin
+  local bin=.venv/bin left
+  mapfile -t left < <(rooms_left_to_the_robot)
   check "Formatting" "$bin/ruff" format --check --quiet .
   check "Lint" "$bin/ruff" check --quiet .
   check "Types" "$bin/pyright" --warnings
   check "Import rules" "$bin/lint-imports" --no-logo
   check "Shell scripts" shellcheck install.sh .ci/run
-  check "All tests" "$bin/python" -m pytest -q --durations=10
+  check "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
   robot_side_tests
   check "CAN drivers on real SocketCAN" "$bin/python" -m tests.machines.uml_can
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
