@@ -179,7 +179,7 @@ def test_an_empty_record_is_not_called_the_same(robot: RobotConfig) -> None:
 def test_a_record_of_another_arm_is_refused(robot: RobotConfig, flight: Flight) -> None:
     arm = dataclasses.replace(robot.arm, joints=robot.arm.joints[:3])
     with pytest.raises(RefusedError, match="6 joints, a robot of 3"):
-        replay(flight.cycles, dataclasses.replace(robot, arm=arm))
+        replay(flight.cycles, dataclasses.replace(robot, arm=arm, chain=None))
 
 
 # --- the sub-command
