@@ -17,7 +17,8 @@ import pytest
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 20.0
 PROGRAM = """
-import fcntl, sys, termios
+import fcntl, signal, sys, termios
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever starts the tests may have it ignored
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 from calibration.session.terminal_operator import TerminalOperator
 operator = TerminalOperator("ada")
