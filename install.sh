@@ -136,6 +136,7 @@ check() { # name, command: all checks run, and those that failed are named at th
 }
 
 readonly ROBOT_ROOMS=(interfaces drivers runtime calibration)
+readonly ROBOT_PYTHONS=(3.10 3.12)
 
 rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the robot's rooms are tested under that, and not twice
   local room
@@ -145,49 +146,74 @@ rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the r
   done
 }
 
-robot_side_tests() { # under the Pythons of JetPack 6 and 7, with nothing but what the robot installs; side by side, for they mostly wait
-  local version python room rooms=()
-  local -A process=()
-  for room in "${ROBOT_ROOMS[@]}"; do
-    [[ ! -d tests/$room ]] || rooms+=("tests/$room")
-  done
-  for version in 3.10 3.12; do
-    if ! python=$(find_python "$version"); then
+# Each process of tests fills about one core: two lanes, the tests of this side in one, those of the robot's in the other.
+
+robot_venvs() { # for the Pythons of JetPack 6 and 7, as far as they are here, with nothing but what the robot installs
+  local version python
+  for version in "${ROBOT_PYTHONS[@]}"; do
+    if python=$(find_python "$version"); then
+      make_venv ".venv-$version" "$python" "$ROBOT_EXTRAS"
+    else
       say "No Python $version here: the robot's side is not tested under it"
-      continue
     fi
-    make_venv ".venv-$version" "$python" "$ROBOT_EXTRAS"
-    process[$version]=
-  done
-  for version in "${!process[@]}"; do
-    ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}" >".venv-$version/tests.log" 2>&1 &
-    process[$version]=$!
-  done
-  for version in "${!process[@]}"; do
-    check "Robot-side tests, Python $version" ended_well "${process[$version]}" ".venv-$version/tests.log"
   done
 }
 
-ended_well() { # process, its output
+robot_side_tests() {
+  local version room rooms=() bad=()
+  for room in "${ROBOT_ROOMS[@]}"; do
+    [[ ! -d tests/$room ]] || rooms+=("tests/$room")
+  done
+  for version in "${ROBOT_PYTHONS[@]}"; do
+    find_python "$version" >/dev/null || continue
+    say "Robot-side tests, Python $version"
+    ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}" || bad+=("$version")
+  done
+  ((!${#bad[@]}))
+}
+
+declare -A lane # name -> process
+begin() { # name, command: runs beside what follows, its output kept for the end
+  set -m # a group of its own, to be ended as a whole, and to which Ctrl-C means what it means
+  "${@:2}" >"$lanes/$1" 2>&1 </dev/null &
+  set +m
+  lane[$1]=$!
+}
+
+ended_well() { # name: waits for it, and shows what it said
   local status=0
-  wait "$1" || status=$?
-  cat "$2"
+  wait "${lane[$1]}" || status=$?
+  unset "lane[$1]"
+  cat "$lanes/$1"
   return "$status"
+}
+
+end_lanes() { # those that still run when this script ends early
+  local name
+  for name in "${!lane[@]}"; do
+    kill -- "-${lane[$name]}" 2>/dev/null || true
+  done
+  rm -rf "$lanes"
 }
 
 run_tests() {
   install_packages "${TEST_PACKAGES[@]}"
   make_main_venv "$TEST_EXTRAS"
   local bin=.venv/bin left
-  mapfile -t left < <(rooms_left_to_the_robot)
+  lanes=$(mktemp -d)
+  trap 'name_failure; end_lanes' EXIT
+  begin "Robot-side environments" robot_venvs
   check "Formatting" "$bin/ruff" format --check --quiet .
   check "Lint" "$bin/ruff" check --quiet .
   check "Types" "$bin/pyright" --warnings
   check "Import rules" "$bin/lint-imports" --no-logo
-  check "Shell scripts" shellcheck install.sh .ci/run
+  check "Shell scripts" shellcheck -x install.sh .ci/run
+  check "Robot-side environments" ended_well "Robot-side environments"
+  begin "Robot-side tests" robot_side_tests
+  mapfile -t left < <(rooms_left_to_the_robot)
   check "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
-  robot_side_tests
   check "CAN drivers on real SocketCAN" "$bin/python" -m tests.machines.uml_can
+  check "Robot-side tests" ended_well "Robot-side tests"
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
   say "All checks passed"
 }
