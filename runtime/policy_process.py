@@ -32,11 +32,12 @@ from runtime.policy.action_stage import ActionStage
 from runtime.policy.board import PolicyBoard
 from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
 from runtime.policy.camera_loop import CameraLoop
-from runtime.policy.control import Follow, TakeSnapshot, parse_request
+from runtime.policy.control import Follow, ShowForesight, ShowPicture, TakeSnapshot, parse_request
 from runtime.policy.feed import PolicyFeed, RecordedLog
 from runtime.policy.foresight_loop import Foresees, ForesightLoop
 from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy.frame_gathering import FrameGathering
+from runtime.policy.look import Look
 from runtime.policy.rest_stage import REST, RestStage
 from runtime.policy.snapshot import save_snapshot
 from runtime.policy.status import describe
@@ -129,6 +130,8 @@ class PolicyProcess:
         """Take one camera for each that the bundle sees through, in its order, and who guards its view, by name, where anybody does."""
         self._cameras = tuple(cameras)
         self._board = board = PolicyBoard()
+        self._look = Look(board)
+        self._bundle_name = bundle.manifest.name
         self._instructions = (*bundle.manifest.instructions, REST)
         policy, sequence, seeing = robot.policy, itertools.count(1), seeing_cameras(robot, bundle)
         self._action_stage = ActionStage(bundle, policy, sequence=sequence)
@@ -156,6 +159,7 @@ class PolicyProcess:
         self.stop = board.stop  # set it to end the process
         self.failure: str | None = None  # what ended the process, where it was not told to stop
         self.refused = False  # and started again it would end the same way
+        self.on_trial = False  # the bundle: newly activated, and the one before it is run again where it fails
 
     def start(self) -> None:
         """Start every thread."""
@@ -188,10 +192,15 @@ class PolicyProcess:
             **describe(self._board, time.monotonic_ns()),
             "instructions": list(self._instructions),
             "refusals": dict(self._action_stage.refusals),
+            "bundle": {"name": self._bundle_name, "on_trial": self.on_trial},
         }
 
     def _answer(self, asked: JsonObject) -> JsonObject:
         request = parse_request(asked)
+        if isinstance(request, ShowPicture):
+            return self._look.picture(request.camera, time.monotonic_ns())
+        if isinstance(request, ShowForesight):
+            return self._look.foresight(time.monotonic_ns())
         if isinstance(request, Follow):
             self.follow(request.instruction)
         elif isinstance(request, TakeSnapshot):

@@ -6,7 +6,7 @@ import logging
 import threading
 
 from drivers.camera import CameraHealth
-from interfaces.messages import ActionChunk, Foresight
+from interfaces.messages import ActionChunk, Foresight, Frame
 from interfaces.wire import CommandStatus
 from runtime.policy.frame_pairing import FrameSet
 from runtime.policy.gauge import Gauge
@@ -20,6 +20,7 @@ class CameraView:
 
     def __init__(self) -> None:
         self.health: CameraHealth | None = None
+        self.frame: Frame | None = None  # the newest, for people to look at, also where the policy may not see it
         self.latency = Gauge()  # capture to slot
 
 
@@ -39,6 +40,8 @@ class PolicyBoard:
         self.chunk: ActionChunk | None = None
         self.action_latency = Gauge()
         self.foresight_age = Gauge()  # at the joint state of every chunk
+        self.ready = False  # written by the main thread: every camera gave a frame, or was waited for
+        self.hanging: tuple[str, ...] = ()  # by the main thread: loops that end no turn
         self.last_fault: str | None = None
         self._faults: dict[str, str] = {}
 

@@ -68,6 +68,7 @@ class CameraLoop:
             t_now_ns = time.monotonic_ns()
             if frame is not None:
                 frame = truly_stamped(frame, self._stamp_offset_ns)
+                self._view.frame = frame
                 t_heard_ns = t_now_ns
                 self._view.health = self._camera.health()
                 if self._take(frame, t_now_ns):

@@ -26,6 +26,8 @@ def describe(board: PolicyBoard, t_now_ns: int) -> Status:
             **_durations(board.foresight_age),
         },
         "chunk_sequence": chunk.sequence if chunk else None,
+        "ready": board.ready,
+        "hanging": list(board.hanging),
         "connected": board.connected,
         "command_state": command.state.name if command else None,
         "joints_rad": command.joints.position_rad.tolist() if command else None,

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from interfaces.errors import ProtocolError, RefusedError
 from runtime.policy.board import PolicyBoard
-from runtime.policy.control import AskStatus, Follow, Request, TakeSnapshot, parse_request
+from runtime.policy.control import (
+    AskStatus,
+    Follow,
+    Request,
+    ShowForesight,
+    ShowPicture,
+    TakeSnapshot,
+    parse_request,
+)
 from runtime.policy.snapshot import save_snapshot
 
 JSON = st.recursive(
@@ -26,6 +34,9 @@ JSON = st.recursive(
         ({"follow": None}, Follow(None)),
         ({"status": True}, AskStatus()),
         ({"snapshot": "a.npz"}, TakeSnapshot("a.npz")),
+        ({"picture": True}, ShowPicture(None)),
+        ({"picture": "wrist"}, ShowPicture("wrist")),
+        ({"foresight": True}, ShowForesight()),
     ],
 )
 def test_requests_are_understood(asked: dict[str, Any], request_: Request) -> None:
@@ -43,6 +54,11 @@ def test_requests_are_understood(asked: dict[str, Any], request_: Request) -> No
         {"snapshot": "../a.npz"},
         {"snapshot": "/tmp/a.npz"},
         {"snapshot": "commands.log"},
+        {"snapshot": "a\0.npz"},
+        {"snapshot": "\ud800.npz"},
+        {"picture": 1},
+        {"picture": None},
+        {"foresight": 1.0},
     ],
 )
 def test_what_is_no_request_is_refused(asked: dict[str, Any]) -> None:
@@ -50,10 +66,12 @@ def test_what_is_no_request_is_refused(asked: dict[str, Any]) -> None:
         parse_request(asked)
 
 
-@given(st.dictionaries(st.sampled_from(["follow", "status", "snapshot", "x"]), JSON, max_size=3))
+@given(
+    st.dictionaries(st.sampled_from(["follow", "status", "snapshot", "picture", "foresight", "x"]), JSON, max_size=3)
+)
 def test_any_object_is_a_request_or_refused(asked: dict[str, Any]) -> None:
     with contextlib.suppress(ProtocolError):
-        assert isinstance(parse_request(asked), Follow | AskStatus | TakeSnapshot)
+        assert isinstance(parse_request(asked), Request)
 
 
 def test_there_is_no_snapshot_of_nothing(tmp_path: Path) -> None:
