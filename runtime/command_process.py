@@ -21,6 +21,7 @@ from runtime.command.dry_arm import DryArm
 from runtime.command.guarded_arm import GuardedArm
 from runtime.command.log import CommandLog
 from runtime.command.loop import CommandLoop, say
+from runtime.command.memory_reserve import reserve_memory
 from runtime.command.realtime import enter_realtime
 from runtime.flight.feed import FlightFeed
 from runtime.known_arm import known_arm
@@ -47,7 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for warning in calibrated.warned_of(ARM_KINDS):
             loop.say(warning, logging.WARNING)
         _enter_realtime(config, loop)
+        reserve = reserve_memory()
         loop.run()
+        del reserve  # until here nobody else may have it
     except (CalibrationError, RefusedError) as error:
         loop.say(_refusal(error), logging.ERROR)
         return _status_of(error)
@@ -80,8 +83,8 @@ def _saved(log: CommandLog | None, path: Path | None) -> bool:
         return True
     try:
         log.save(path)
-    except OSError as error:
-        say(f"the log is not saved: {path}: {error.strerror}")
+    except (OSError, MemoryError) as error:
+        say(f"the log is not saved: {path}: {getattr(error, 'strerror', 'no memory')}")
         return False
     return True
 

@@ -5,6 +5,7 @@ The log is memory set aside before the loop starts; it is written to disk when t
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,7 @@ class CommandLog:
         self._period_ns = period_ns
         self._ring: Records = np.zeros(capacity, record_layout(n_joints))
         self._count = 0
+        np.savez(io.BytesIO(), records=self._ring[:1])  # its first call imports what it needs: not when memory is short
 
     def cycle(
         self,
