@@ -26,6 +26,7 @@ class Order(IntEnum):
     STATUS = 0
     ESTOP = 1
     CLEAR = 2
+    REPORT = 3  # answered with a CommandReport instead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,19 +8,25 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+from interfaces.command_report import REPORT_BYTES, CommandReport, decode_report
 from interfaces.errors import DeviceError, ProtocolError, RefusedError
 from interfaces.operator_wire import (
     ANSWER_BYTES,
     ORDER_BYTES,
     OperatorAnswer,
     OperatorOrder,
+    Order,
     decode_answer,
     decode_order,
     encode_answer,
     encode_order,
 )
+
+T = TypeVar("T")
 
 _PASSED_OVER_MAX = 64  # datagrams a period; the kernel queues 10 to 512 of them
 
@@ -53,9 +59,13 @@ class OperatorListener:
 
     def answer(self, answer: OperatorAnswer) -> None:
         """Answer the order received last, if its asker can still be reached."""
+        self.reply(encode_answer(answer))
+
+    def reply(self, data: bytes | memoryview) -> None:
+        """Send a message to whoever gave the order received last, if they can still be reached."""
         if self._asker:
             with contextlib.suppress(OSError):
-                self._socket.sendto(encode_answer(answer), self._asker)
+                self._socket.sendto(data, self._asker)
 
     def close(self) -> None:
         """Stop listening."""
@@ -87,17 +97,23 @@ class OperatorAsker:
 
     def receive(self, timeout_s: float) -> OperatorAnswer | None:
         """Return the next answer, or None when none comes in time; raises DeviceError for what is none."""
-        readable, _, _ = select.select((self._socket,), (), (), timeout_s)
-        if not readable:
-            return None
-        try:
-            return decode_answer(self._socket.recv(ANSWER_BYTES + 1))
-        except (OSError, ProtocolError) as error:
-            raise DeviceError(f"the command process at {self._path} answers strangely: {error}") from error
+        return self._receive(decode_answer, ANSWER_BYTES, timeout_s)
+
+    def receive_report(self, timeout_s: float) -> CommandReport | None:
+        """Return the next report, which Order.REPORT asks for, like `receive`."""
+        return self._receive(decode_report, REPORT_BYTES, timeout_s)
 
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
+
+    def _receive(self, decode: Callable[[bytes], T], size_bytes: int, timeout_s: float) -> T | None:
+        if not _readable(self._socket, timeout_s):
+            return None
+        try:
+            return decode(self._socket.recv(size_bytes + 1))
+        except (OSError, ProtocolError) as error:
+            raise DeviceError(f"the command process at {self._path} answers strangely: {error}") from error
 
 
 def ask(path: Path, order: OperatorOrder, timeout_s: float = 2.0) -> OperatorAnswer:
@@ -108,3 +124,20 @@ def ask(path: Path, order: OperatorOrder, timeout_s: float = 2.0) -> OperatorAns
     if answer is None:
         raise DeviceError(f"the command process at {path} did not answer within {timeout_s:g} s")
     return answer
+
+
+def ask_report(path: Path, timeout_s: float = 2.0) -> CommandReport:
+    """Return what the command process that listens at `path` tells of itself; raises DeviceError where nobody answers in time."""
+    with contextlib.closing(OperatorAsker(path)) as asker:
+        asker.send(OperatorOrder(order=Order.REPORT))
+        report = asker.receive_report(timeout_s)
+    if report is None:
+        raise DeviceError(f"the command process at {path} did not answer within {timeout_s:g} s")
+    return report
+
+
+def _readable(connection: socket.socket, timeout_s: float) -> bool:
+    """Return whether there is something to read, in time; unlike select, whatever the number of the descriptor."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(max(0.0, timeout_s) * 1000))
