@@ -19,13 +19,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from interfaces.errors import BundleError
+from interfaces.errors import BundleError, ConfigError, UnfitError
 from interfaces.robot_config import RobotConfig
-from interfaces.toml_loader import load_toml, require
+from interfaces.toml_loader import from_table, parse_table, require
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.toml"
 PARITY_FILE = "parity.npz"
+SIGNATURE_FILE = "manifest.sig"  # may be there: somebody's word for the manifest, and so for every file that it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +121,43 @@ class BundleManifest:
 
 
 def load_manifest(folder: Path) -> BundleManifest:
-    """Return the manifest of the bundle in `folder`; raises ConfigError when it says something that cannot be."""
-    return load_toml(folder / MANIFEST_FILE, BundleManifest)
+    """Return the manifest of the bundle in `folder`; raises ConfigError when it cannot be read or says something that cannot be."""
+    path = folder / MANIFEST_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(str(path), "file", error.strerror, "a readable manifest of a bundle") from error
+    return parse_manifest(data, str(path))
+
+
+def parse_manifest(data: bytes, file: str) -> BundleManifest:
+    """Return the manifest in the bytes of its `file`; raises ConfigError, of a newer format before anything else it may say."""
+    try:
+        table = parse_table(data.decode(), file)
+    except UnicodeDecodeError as error:
+        raise ConfigError(file, "file", str(error), "valid TOML in UTF-8") from error
+    written = table.get("format")
+    if type(written) is int and written > FORMAT:
+        expected = (
+            f"at most {FORMAT}: the bundle was written by a newer forerun; upgrade this one, or export it with this one"
+        )
+        raise ConfigError(file, "format", written, expected)
+    return from_table(table, BundleManifest, file)
+
+
+def bundle_files(manifest: BundleManifest) -> dict[str, str]:
+    """Return the sha256 of every file of a bundle but the manifest itself, by name; raises BundleError where one has two."""
+    files: dict[str, str] = {}
+    for part in (manifest.foresight, manifest.action, manifest.parity):
+        if files.setdefault(part.file, part.sha256.lower()) != part.sha256.lower():
+            raise BundleError(f"bundle {manifest.name}: its manifest gives {part.file} two hashes")
+    return files
 
 
 def check_fits(manifest: BundleManifest, robot: RobotConfig) -> None:
-    """Refuse a bundle made for another robot; raises BundleError saying what differs."""
+    """Refuse a bundle made for another robot; raises UnfitError saying what differs."""
     if manifest.joints != robot.arm.joint_names:
-        raise BundleError(
+        raise UnfitError(
             f"bundle {manifest.name} moves joints {', '.join(manifest.joints)}; robot {robot.name} has {', '.join(robot.arm.joint_names)}"
         )
     cameras = {camera.name: (camera.width_px, camera.height_px) for camera in robot.cameras}
@@ -135,11 +165,11 @@ def check_fits(manifest: BundleManifest, robot: RobotConfig) -> None:
         size = (wanted.width_px, wanted.height_px)
         if cameras.get(wanted.name) != size:
             has = f"has {cameras[wanted.name]}" if wanted.name in cameras else f"has only {', '.join(cameras)}"
-            raise BundleError(
+            raise UnfitError(
                 f"bundle {manifest.name} sees through camera {wanted.name} at {size}; robot {robot.name} {has}"
             )
     if robot.policy.foresight_age_max_ms > manifest.foresight_age_max_ms:
-        raise BundleError(
+        raise UnfitError(
             f"robot {robot.name} allows a foresight age of {robot.policy.foresight_age_max_ms} ms;"
             f" bundle {manifest.name} was trained up to {manifest.foresight_age_max_ms} ms"
         )

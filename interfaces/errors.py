@@ -4,6 +4,7 @@ ForerunError
 ├── ConfigError        a robot file, manifest or record says something that cannot be (exit status 2)
 ├── CalibrationError   a calibration record is missing, failed, foreign, expired or damaged (exit status 2)
 ├── BundleError        a bundle is corrupt, foreign to the robot, or fails its parity check (exit status 2)
+│   └── UnfitError         it is whole, and made for another robot than the robot file tells of
 ├── DeviceError        a device answers wrongly or not at all
 │   ├── DeviceLostError    it is gone: unplugged, closed, powered off
 │   └── BusTimeoutError    it did not answer in time; one such is not a fault, a row of them is
@@ -34,6 +35,10 @@ class ConfigError(ForerunError):
 
 class BundleError(ForerunError):
     """A bundle is corrupt, does not belong to this robot, or does not reproduce its own reference outputs."""
+
+
+class UnfitError(BundleError):
+    """A bundle is made for another robot than the robot file tells of; which of the two is wrong, a person must say."""
 
 
 class CalibrationError(ForerunError):

@@ -6,13 +6,25 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from interfaces.bundle_manifest import BundleManifest, CameraSpec, GraphSpec, check_fits, load_manifest
-from interfaces.errors import BundleError
+from interfaces.bundle_manifest import (
+    MANIFEST_FILE,
+    SIGNATURE_FILE,
+    BundleManifest,
+    CameraSpec,
+    GraphSpec,
+    bundle_files,
+    check_fits,
+    parse_manifest,
+)
+from interfaces.errors import BundleError, ConfigError, UnfitError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, check_contract
 from interfaces.robot_config import RobotConfig
+from interfaces.trusted_path import ANY_OWNER, Trust, read_trusted, require_trusted_folders
 from runtime.policy.engine import Engine
 from runtime.policy.open_engine import open_engine
 from runtime.policy.parity import check_parity, read_parity
+
+_MANIFEST_MAX_BYTES = 1_000_000  # it has two kB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,26 +48,26 @@ def bundle_folder(robot_file: Path, robot: RobotConfig) -> Path:
     return robot_file.parent / robot.policy.bundle
 
 
-def open_bundle(folder: Path, robot: RobotConfig) -> LoadedBundle:
-    """Return the checked bundle in `folder`.
+def open_bundle(folder: Path, robot: RobotConfig, trust: Trust = ANY_OWNER) -> LoadedBundle:
+    """Return the checked bundle in `folder`, which must belong to whom `trust` says.
 
-    Raises ConfigError when the manifest says something that cannot be, and BundleError when the bundle belongs to another
-    robot, is corrupt, or is beyond its parity limits; the message says which.
+    Raises ConfigError when the manifest says something that cannot be, UnfitError when the bundle belongs to another robot, and
+    BundleError when others may change it, it is corrupt, or beyond its parity limits; the message says which.
     """
-    manifest = load_manifest(folder)
+    manifest = read_manifest(folder, trust)
     check_fits(manifest, robot)
     check_contract(manifest)
     if not manifest.cameras:
         raise BundleError(f"bundle {manifest.name} sees through no camera")
     if len(manifest.cameras) > 1 and robot.policy.pair_tolerance_ms is None:
-        raise BundleError(
+        raise UnfitError(
             f"bundle {manifest.name} sees through {len(manifest.cameras)} cameras; robot {robot.name} does not say"
             " in policy.pair_tolerance_ms how far apart their frames may be taken"
         )
-    foresight = _open_graph(folder, manifest.foresight, robot.policy.threads)
-    action = _open_graph(folder, manifest.action, robot.policy.threads)
+    foresight = _open_graph(folder, manifest.foresight, robot.policy.threads, trust)
+    action = _open_graph(folder, manifest.action, robot.policy.threads, trust)
     limits = manifest.parity
-    parity = read_parity(limits.file, _read_verified(folder, limits.file, limits.sha256))
+    parity = read_parity(limits.file, read_verified(folder, limits.file, limits.sha256, trust))
     return LoadedBundle(
         manifest=manifest,
         foresight=foresight,
@@ -66,19 +78,46 @@ def open_bundle(folder: Path, robot: RobotConfig) -> LoadedBundle:
     )
 
 
-def _open_graph(folder: Path, spec: GraphSpec, threads: int) -> Engine:
-    return open_engine(_read_verified(folder, spec.file, spec.sha256), spec, threads)
+def read_manifest(folder: Path, trust: Trust = ANY_OWNER) -> BundleManifest:
+    """Return the manifest of the bundle in `folder`; strictly, only where nothing lies in the folder that it does not name.
+
+    Raises ConfigError when it cannot be read or says something that cannot be, BundleError when others may change folder or file.
+    """
+    path = folder / MANIFEST_FILE
+    try:
+        require_trusted_folders(folder, trust)
+        manifest = parse_manifest(read_trusted(path, trust, _MANIFEST_MAX_BYTES), str(path))
+    except OSError as error:
+        raise ConfigError(str(path), "file", error.strerror, "a readable manifest of a bundle") from error
+    if trust.strict:
+        require_nothing_else(folder, manifest)
+    return manifest
 
 
-def _read_verified(folder: Path, file: str, sha256: str) -> bytes:
+def require_nothing_else(folder: Path, manifest: BundleManifest) -> None:
+    """Refuse a bundle with a link, a folder or a file in it that its manifest does not name; raises BundleError, OSError."""
+    known = {MANIFEST_FILE, SIGNATURE_FILE, *bundle_files(manifest)}
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_file():
+            raise BundleError(f"{path}: a link or a folder; a bundle has only plain files")
+        if path.name not in known:
+            raise BundleError(f"{path}: its manifest does not name this file")
+
+
+def read_verified(folder: Path, file: str, sha256: str, trust: Trust = ANY_OWNER) -> bytes:
+    """Return the content of a file of the bundle in `folder`; raises BundleError when it is not what its hash says."""
     path = folder / file
     if Path(file).name != file:
         raise BundleError(f"{file}: lies outside the bundle {folder}")
     try:
-        data = path.read_bytes()
+        data = read_trusted(path, trust)
     except OSError as error:
         raise BundleError(f"{path}: {error.strerror}") from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256.lower():
         raise BundleError(f"{path}: its sha256 is {found}; the manifest says {sha256}")
     return data  # what is parsed is what was hashed
+
+
+def _open_graph(folder: Path, spec: GraphSpec, threads: int, trust: Trust) -> Engine:
+    return open_engine(read_verified(folder, spec.file, spec.sha256, trust), spec, threads)
