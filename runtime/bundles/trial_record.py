@@ -62,7 +62,7 @@ def read_trial(state: Path, trial: str) -> TrialRecord | Unreadable | None:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return Unreadable(f"{path} is no plain file")
             data = file.read(_SIZE_MAX_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         return Unreadable(f"{path} cannot be read: {error.strerror}")
