@@ -29,6 +29,9 @@ class PolicyConfig:
     seam_blend_ms: float  # a new chunk takes over gradually, over so long
     threads: int  # of the inference engine, per graph
     pair_tolerance_ms: float | None = None  # frames of several cameras are one set when taken at most so far apart
+    follow: str | None = (
+        None  # instruction followed from the start: the robot then acts by itself; without, it waits to be told
+    )
 
     def __post_init__(self) -> None:
         """Check rates and limits."""
@@ -54,6 +57,7 @@ class RuntimeConfig:
     stall_max_ms: float  # a loop that stood still for longer (suspended, stopped) holds before it goes on
     estop_pipe: str  # a named pipe: any byte in it is an emergency stop; empty where there is none
     estop_gpio: str  # a line that is high while all is well, as "/dev/gpiochip0:106"; empty where there is none
+    on_stop: Literal["hold", "release"] = "hold"  # asked to end, and at rest: torque stays on, or is switched off
 
     def __post_init__(self) -> None:
         """Check priority and budget."""

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import CalibrationError, ForerunError, RefusedError
+from interfaces.errors import BundleError, CalibrationError, ConfigError, ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
 from interfaces.robot_config import RobotConfig
 from runtime.calibrated_robot import CAMERA_KINDS, load_calibrated
@@ -31,6 +31,7 @@ from runtime.policy.action_loop import ActionLoop
 from runtime.policy.action_stage import ActionStage
 from runtime.policy.board import PolicyBoard
 from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
+from runtime.policy.bundle_trial import BundleTrial, begin_trial
 from runtime.policy.camera_loop import CameraLoop
 from runtime.policy.control import Follow, ShowForesight, ShowPicture, TakeSnapshot, parse_request
 from runtime.policy.feed import PolicyFeed, RecordedLog
@@ -38,11 +39,14 @@ from runtime.policy.foresight_loop import Foresees, ForesightLoop
 from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy.frame_gathering import FrameGathering
 from runtime.policy.look import Look
+from runtime.policy.progress_watch import LOOK_S, Loop, ProgressWatch
 from runtime.policy.rest_stage import REST, RestStage
 from runtime.policy.snapshot import save_snapshot
 from runtime.policy.status import describe
 from runtime.policy.view.known_views import view_guards
 from runtime.policy.view.view_guard import ViewGuard
+from runtime.service.notifier import Notifier
+from runtime.service.start_clock import StartClock
 
 _log = logging.getLogger(__name__)
 _JOIN_S = 10.0
@@ -52,41 +56,60 @@ CameraFactory = Callable[[CameraConfig], Camera]
 
 
 def run(
-    robot_file: Path, make_camera: CameraFactory, *, follow: str | None = None, bundle_path: Path | None = None
+    robot_file: Path,
+    make_camera: CameraFactory,
+    *,
+    follow: str | None = None,
+    bundle_path: Path | None = None,
+    shelf: Path | None = None,
 ) -> int:
     """Run the policy of a robot until SIGTERM or SIGINT; return the exit status.
 
-    1 when a thread failed, 2 when a camera is another than the one that was calibrated.
+    1 when a thread failed, or the bundle of the shelf; 2 when a camera is another than the one that was calibrated.
 
-    `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, None waits for the
-    control socket; `bundle_path` is another bundle than that of the robot file. Raises ConfigError, CalibrationError or
-    BundleError before anything is opened.
+    `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, instead of the robot
+    file's; `bundle_path` is another bundle than that of the robot file, and `shelf` the folder with bundles of which one is in
+    charge (runtime/bundles). Raises ConfigError, CalibrationError, BundleError or RefusedError before anything is opened.
     """
-    calibrated = load_calibrated(robot_file, now=datetime.now(timezone.utc))
+    clock, notifier, now = StartClock(), Notifier(), datetime.now(timezone.utc)
+    clock.done("imports")
+    calibrated = load_calibrated(robot_file, now=now)
     for warning in calibrated.warned_of(CAMERA_KINDS):
         _log.warning("%s", warning)
-    robot = calibrated.robot
-    bundle = open_bundle(bundle_path or bundle_folder(robot_file, robot), robot)
+    robot, trial = calibrated.robot, begin_trial(shelf, now)
+    notifier.status("opens the bundle")
+    try:
+        bundle = open_bundle(trial.folder or bundle_path or bundle_folder(robot_file, robot), robot)
+    except (BundleError, ConfigError) as error:
+        if trial.blame(str(error)):
+            return 1  # started again, the shelf gives the one before it
+        raise
     _log.info(
         "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
         bundle.manifest.name,
         bundle.foresight_off,
         bundle.action_off_rad,
     )
+    clock.done("bundle")
     cameras = [known_camera(make_camera(camera), calibrated) for camera in seeing_cameras(robot, bundle)]
     guards = view_guards(calibrated, seeing_cameras(robot, bundle))
-    process = PolicyProcess(robot, bundle, cameras, guards=guards)
+    process = PolicyProcess(robot, bundle, cameras, guards=guards, trial=trial)
     logging.getLogger().addHandler(RecordedLog(process.feed))
     try:
-        process.follow(follow)
+        process.follow(follow if follow is not None else told_by(robot_file, robot, process.instructions))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: process.stop.set())
         if robot.runtime.realtime != "off":
             go_first()
         process.start()
-        process.stop.wait()
+        clock.done("threads")
+        process.tend(notifier, clock)
     finally:
         process.close()
+    return _status_of(process)
+
+
+def _status_of(process: PolicyProcess) -> int:
     if process.failure is None:
         return 0
     if process.refused:
@@ -94,6 +117,14 @@ def run(
         return 2
     _log.error("ends, for its supervisor to start it again: %s", process.failure)
     return 1
+
+
+def told_by(robot_file: Path, robot: RobotConfig, instructions: Sequence[str]) -> str | None:
+    """Return what the robot file says to follow from the start; raises ConfigError where the bundle does not know that."""
+    told = robot.policy.follow
+    if told is not None and told not in instructions:
+        raise ConfigError(str(robot_file), "policy.follow", told, f"one of {', '.join(instructions)}")
+    return told
 
 
 def go_first() -> None:
@@ -126,13 +157,18 @@ class PolicyProcess:
         *,
         foresight_stage: Foresees | None = None,
         guards: Mapping[str, ViewGuard] | None = None,
+        trial: BundleTrial | None = None,
     ) -> None:
-        """Take one camera for each that the bundle sees through, in its order, and who guards its view, by name, where anybody does."""
+        """Take one camera for each that the bundle sees through, in its order, and who guards its view, by name, where anybody does.
+
+        `trial` is that of the bundle, where it comes from the shelf.
+        """
         self._cameras = tuple(cameras)
         self._board = board = PolicyBoard()
         self._look = Look(board)
         self._bundle_name = bundle.manifest.name
-        self._instructions = (*bundle.manifest.instructions, REST)
+        self._trial = trial or BundleTrial(None)
+        self.instructions = (*bundle.manifest.instructions, REST)
         policy, sequence, seeing = robot.policy, itertools.count(1), seeing_cameras(robot, bundle)
         self._action_stage = ActionStage(bundle, policy, sequence=sequence)
         rest_stage = RestStage(robot.arm, bundle.manifest.chunk, sequence=sequence)
@@ -142,7 +178,7 @@ class PolicyProcess:
         self.feed = feed = PolicyFeed(Path(robot.record.socket), seeing)
         frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board)
         frame_rate_hz = min(camera.rate_hz for camera in seeing)
-        loops = {
+        self._loops: dict[str, Loop] = {
             **{
                 f"camera {config.name}": CameraLoop(
                     camera, config, frames, board, feed, (guards or {}).get(config.name)
@@ -154,18 +190,35 @@ class PolicyProcess:
         }
         self._threads = [
             threading.Thread(target=self._guard, args=(name, loop.run), name=name, daemon=True)
-            for name, loop in loops.items()
+            for name, loop in self._loops.items()
         ]
         self.stop = board.stop  # set it to end the process
         self.failure: str | None = None  # what ended the process, where it was not told to stop
         self.refused = False  # and started again it would end the same way
-        self.on_trial = False  # the bundle: newly activated, and the one before it is run again where it fails
 
     def start(self) -> None:
         """Start every thread."""
         self._control.start()
         for thread in self._threads:
             thread.start()
+
+    def tend(self, notifier: Notifier, clock: StartClock) -> None:
+        """Look after the threads until somebody says stop: tell systemd how they are, and the shelf how its bundle does."""
+        watch = ProgressWatch(self._loops, self._board, notifier, self.status)
+        said = False
+        while not self.stop.wait(LOOK_S):
+            t_now_ns = time.monotonic_ns()
+            watch.look(t_now_ns)
+            if self._board.ready and not said:
+                clock.done("first pictures")
+                _log.info("ready %s", clock.words(), extra={"event": "ready"})
+                said = True
+            works = self._board.ready and not self._board.hanging
+            n_not_finite = self._action_stage.refusals["not finite"]
+            why = self._trial.look(t_now_ns, works=works, n_not_finite=n_not_finite)
+            if why:
+                self._end(f"bundle {self._bundle_name}", why)
+        notifier.stopping(f"ends: {self.failure or 'told to'}")
 
     def close(self) -> None:
         """Stop every thread, and close what each of them owns, and the control socket."""
@@ -180,19 +233,25 @@ class PolicyProcess:
 
     def follow(self, instruction: str | None) -> None:
         """Follow an instruction of the bundle, or "rest", or nothing; raises RefusedError for one that is unknown."""
-        if instruction is not None and instruction not in self._instructions:
-            raise RefusedError(f"instruction {instruction!r}; the policy knows {', '.join(self._instructions)}")
+        if instruction is not None and instruction not in self.instructions:
+            raise RefusedError(f"instruction {instruction!r}; the policy knows {', '.join(self.instructions)}")
         if instruction != self._board.instruction:
             self._board.instruction = instruction
-            _log.info("follows %s", instruction or "nothing")
+            _log.info(
+                "follows %s", instruction or "nothing", extra={"event": "follow", "instruction": instruction or ""}
+            )
 
     def status(self) -> JsonObject:
         """Return what the process does, as the control socket tells it."""
         return {
             **describe(self._board, time.monotonic_ns()),
-            "instructions": list(self._instructions),
+            "instructions": list(self.instructions),
             "refusals": dict(self._action_stage.refusals),
-            "bundle": {"name": self._bundle_name, "on_trial": self.on_trial},
+            "bundle": {
+                "name": self._bundle_name,
+                "on_trial": self._trial.on_trial,
+                "fallback": self._trial.fallback,
+            },
         }
 
     def _answer(self, asked: JsonObject) -> JsonObject:
@@ -220,6 +279,10 @@ class PolicyProcess:
             raise  # the log tells where
         finally:
             if not self.stop.is_set():
-                self._board.fault(name, why)
-                self.failure = f"{name}: {why}"
-                self.stop.set()
+                self._end(name, why)
+
+    def _end(self, name: str, why: str) -> None:
+        """End the process, for its supervisor to start it again."""
+        self._board.fault(name, why)
+        self.failure = f"{name}: {why}"
+        self.stop.set()

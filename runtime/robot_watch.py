@@ -10,6 +10,7 @@ from interfaces.messages import CommandState
 from interfaces.operator_wire import OperatorAnswer, OperatorOrder, Order
 from interfaces.request_socket import JsonObject, RequestClient
 from runtime.operator_link import OperatorAsker
+from runtime.policy.status_words import policy_words
 
 _ASK_PAUSE_NS = 250_000_000
 _PATIENCE_NS = 2_000_000_000  # with a process that was asked; then it is asked anew
@@ -117,7 +118,7 @@ class RobotWatch:
 
 def view_line(view: RobotView, t_now_ns: int, *, dry_run: bool) -> str:
     """Return a view in one line."""
-    return " | ".join((*(["DRY RUN"] if dry_run else []), _command_words(view, t_now_ns), *_policy_words(view)))
+    return " | ".join((*(["DRY RUN"] if dry_run else []), _command_words(view, t_now_ns), *policy_words(view.policy)))
 
 
 def _command_words(view: RobotView, t_now_ns: int) -> str:
@@ -129,19 +130,3 @@ def _command_words(view: RobotView, t_now_ns: int) -> str:
     state, why = view.answer.state, view.answer.text
     hint = "; c clears" if state in {CommandState.FAULT, CommandState.ESTOP} else ""
     return f"{state.name}: {why}{hint}" if why else state.name
-
-
-def _policy_words(view: RobotView) -> list[str]:
-    status = view.policy
-    if not status:
-        return ["no policy"]
-    rates = [f"{name} {_whole(status[name]['rate_hz'])}" for name in ("camera", "foresight", "action")]
-    age = _whole(status["foresight_age"]["newest_ms"])
-    faults = (
-        [f"FAULT: {', '.join(sorted(status['faults']))}"] if status.get("faults") else []
-    )  # what it is was said once
-    return [*faults, status["instruction"] or "follows nothing", f"{', '.join(rates)} Hz", f"{age} ms old"]
-
-
-def _whole(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"

@@ -12,9 +12,11 @@ from runtime.policy.action_stage import ActionStage
 from runtime.policy.board import PolicyBoard
 from runtime.policy.feed import PolicyFeed
 from runtime.policy.rest_stage import REST, RestStage
+from runtime.service.pulse import Turns
 
 _STATUS_WAIT_S = 0.25  # two dozen command periods: longer silence means that nobody commands the arm
 _YOUNG_NS = 20_000_000  # joints so young are acted on at once, instead of waiting for the next
+_PATIENCE_NS = 4_000_000_000
 _SOURCE = "command process"
 _COMMANDING = (CommandState.FOLLOWING, CommandState.HOLDING)
 
@@ -39,6 +41,8 @@ class ActionLoop:
         self._link = link
         self._board = board
         self._feed = feed
+        self.turns = Turns()
+        self.patience_ns = _PATIENCE_NS + round(1e9 / rate_hz)  # it may wait a period for a new foresight
 
     def run(self) -> None:
         """Act until the board says stop, then hang up: the arm holds at once. Raises DeviceError when the engine fails."""
@@ -46,6 +50,7 @@ class ActionLoop:
             while not self._board.stop.is_set():
                 self._wait()
                 self._turn()
+                self.turns.ended()
         finally:
             self._link.close()
 

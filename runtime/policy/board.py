@@ -44,6 +44,7 @@ class PolicyBoard:
         self.hanging: tuple[str, ...] = ()  # by the main thread: loops that end no turn
         self.last_fault: str | None = None
         self._faults: dict[str, str] = {}
+        self._lock = threading.Lock()  # around changes of the faults: every thread may have some
 
     def view(self, camera: str) -> CameraView:
         """Return what is noted of a camera, from its first mention on."""
@@ -51,16 +52,20 @@ class PolicyBoard:
 
     def fault(self, source: str, text: str) -> None:
         """Report a fault of `source`; said once, until it changes or is over."""
-        if self._faults.get(source) != text:
+        with self._lock:
+            if self._faults.get(source) == text:
+                return
             self._faults = {**self._faults, source: text}
             self.last_fault = text
-            _log.error("%s: %s", source, text)
+        _log.error("%s: %s", source, text, extra={"event": "fault", "fault": source})
 
     def over(self, source: str) -> None:
         """Report that `source` works (again)."""
-        if source in self._faults:
+        if source not in self._faults:  # nearly always: no lock for that
+            return
+        with self._lock:
             self._faults = {key: text for key, text in self._faults.items() if key != source}
-            _log.warning("%s: works again", source)
+        _log.warning("%s: works again", source, extra={"event": "over", "fault": source})
 
     @property
     def faults(self) -> dict[str, str]:

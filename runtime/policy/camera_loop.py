@@ -15,6 +15,7 @@ from runtime.policy.feed import PolicyFeed
 from runtime.policy.frame_gathering import FrameGathering
 from runtime.policy.frozen_camera import FrozenCamera
 from runtime.policy.view.view_guard import ViewGuard
+from runtime.service.pulse import Turns
 
 _READ_S = 0.1  # how often a silent camera lets the thread look whether it should stop
 _REOPEN_WAIT_S = 1.0
@@ -23,6 +24,10 @@ _REOPEN_NS = 5_000_000_000  # a stream silent or frozen for so long is started a
 
 class CameraLoop:
     """Reads the newest frame for as long as the process lives; a lost camera is a fault that is reported, not an end."""
+
+    # One call may stop a pipeline (1 s), look for the device (3 s), have librealsense refuse to start it (15 s, its own time limit),
+    # and wait for the first frames (10 s, Patience.first_frame_ns): 29 s. The rest is for a machine that is busy booting.
+    patience_ns = 45_000_000_000
 
     def __init__(
         self,
@@ -44,12 +49,14 @@ class CameraLoop:
         self._board = board
         self._feed = feed
         self._guard = guard
+        self.turns = Turns()
 
     def run(self) -> None:
         """Stream, reopening the camera when it is lost, until the board says stop."""
         while not self._board.stop.is_set():
             try:
                 self._camera.open()
+                self.turns.ended()
                 if self._guard is not None:
                     self._guard.begin()  # who unplugs a camera may bump it
                 self._stream()
@@ -58,6 +65,7 @@ class CameraLoop:
             finally:
                 with contextlib.suppress(DeviceError):  # closing what is gone
                     self._camera.close()
+            self.turns.ended()
             self._board.stop.wait(_REOPEN_WAIT_S)
 
     def _stream(self) -> None:
@@ -75,6 +83,7 @@ class CameraLoop:
                     t_new_ns = t_now_ns
             elif t_now_ns - t_heard_ns > self._config.stale_ms * 1e6:
                 self._board.fault(self._source, f"no frame for more than {self._config.stale_ms:.0f} ms")
+            self.turns.ended()
             if t_now_ns - t_new_ns > _REOPEN_NS:
                 return
 

@@ -13,6 +13,7 @@ from runtime.policy.frame_pacer import FramePacer
 from runtime.policy.frame_pairing import FrameSet
 from runtime.policy.latency_estimate import LatencyEstimate
 from runtime.policy.rest_stage import REST
+from runtime.service.pulse import Turns
 
 _LOOK_S = 0.1  # how often a silent camera lets the thread look whether it should stop
 
@@ -28,6 +29,8 @@ class Foresees(Protocol):
 class ForesightLoop:
     """Foresees from a set of frames the moment it is whole, skipping sets to keep the rate; idle while nothing is followed."""
 
+    patience_ns = 4_000_000_000  # ten times the age at which a robot file calls foresight too old to act on
+
     def __init__(
         self,
         stage: Foresees,
@@ -42,6 +45,7 @@ class ForesightLoop:
         self._latency = LatencyEstimate()
         self._board = board
         self._feed = feed
+        self.turns = Turns()
 
     def run(self) -> None:
         """Foresee until the board says stop; raises DeviceError when the engine fails."""
@@ -51,6 +55,7 @@ class ForesightLoop:
             if arrived is not None:
                 sequence = arrived.sequence
                 self._turn(arrived.value)
+            self.turns.ended()
 
     def _turn(self, frames: FrameSet) -> None:
         instruction = self._board.instruction

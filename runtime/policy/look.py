@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -26,12 +26,18 @@ _DECIMALS = 3
 Shown = dict[str, Any]
 
 
+class _Encoded(NamedTuple):
+    t_ns: int
+    frame: Frame
+    shown: Shown
+
+
 class Look:
     """Shows what is on the board; for one thread."""
 
     def __init__(self, board: PolicyBoard) -> None:
         self._board = board
-        self._pictures: dict[str, tuple[int, Frame, Shown]] = {}  # by camera: when it was encoded, of what
+        self._pictures: dict[str, _Encoded] = {}  # the last of each camera
 
     def picture(self, camera: str | None, t_now_ns: int) -> Shown:
         """Return the newest picture of a camera, None for the first; raises RefusedError where there is none.
@@ -45,11 +51,10 @@ class Look:
         frame = self._board.cameras[name].frame
         if frame is None:
             raise RefusedError(f"camera {name}: no picture yet")
-        shown_ns, shown_frame, shown = self._pictures.get(name, (0, None, {}))
-        if shown_frame is None or (frame is not shown_frame and t_now_ns - shown_ns >= PICTURE_PAUSE_NS):
-            shown_frame, shown = frame, _picture(frame)
-            self._pictures[name] = (t_now_ns, frame, shown)
-        return {**shown, "age_ms": _ms(t_now_ns - shown_frame.t_capture_ns)}
+        encoded = self._pictures.get(name)
+        if encoded is None or (frame is not encoded.frame and t_now_ns - encoded.t_ns >= PICTURE_PAUSE_NS):
+            encoded = self._pictures[name] = _Encoded(t_now_ns, frame, _picture(frame))
+        return {**encoded.shown, "age_ms": _ms(t_now_ns - encoded.frame.t_capture_ns)}
 
     def foresight(self, t_now_ns: int) -> Shown:
         """Return the newest foresight; raises RefusedError where there is none."""
@@ -100,10 +105,14 @@ def _averaged(tokens: ContextTokens, rows: int, columns: int) -> ContextTokens:
     """Return the means of blocks of so many rows and columns; those at the end may be smaller."""
     if rows == columns == 1:
         return tokens
-    starts = [np.arange(0, size, step) for size, step in zip(tokens.shape, (rows, columns), strict=True)]
-    sums = np.add.reduceat(np.add.reduceat(tokens, starts[0], axis=0), starts[1], axis=1)
-    sizes = [np.diff([*start, size]) for start, size in zip(starts, tokens.shape, strict=True)]
-    return (sums / np.outer(*sizes)).astype(np.float32)
+    return _mean_of_rows(_mean_of_rows(tokens, rows).T, columns).T
+
+
+def _mean_of_rows(values: ContextTokens, step: int) -> ContextTokens:
+    """Return the mean of each `step` rows."""
+    starts = np.arange(0, len(values), step)
+    sums = np.add.reduceat(values, starts, axis=0)
+    return (sums / np.diff(starts, append=len(values))[:, None]).astype(np.float32)
 
 
 def _numbers(values: ContextTokens) -> list[list[float | None]]:
