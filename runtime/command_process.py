@@ -6,6 +6,7 @@ python -I -m runtime.command_process robots/simulated.toml --log commands.npz
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import sys
 from collections.abc import Sequence
@@ -20,9 +21,10 @@ from runtime.command.cycle_feed import CycleFeed
 from runtime.command.dry_arm import DryArm
 from runtime.command.guarded_arm import GuardedArm
 from runtime.command.log import CommandLog
-from runtime.command.loop import CommandLoop, say
+from runtime.command.loop import CommandLoop
 from runtime.command.memory_reserve import reserve_memory
 from runtime.command.realtime import enter_realtime
+from runtime.command.voice import say
 from runtime.flight.feed import FlightFeed
 from runtime.known_arm import known_arm
 from runtime.link import CommandListener
@@ -44,6 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ConfigError, CalibrationError, RefusedError) as error:
         say(_refusal(error))
         return _status_of(error)
+    faulthandler.enable(all_threads=False)  # where it hung, when the watchdog aborts it
     try:
         for warning in calibrated.warned_of(ARM_KINDS):
             loop.say(warning, logging.WARNING)
@@ -55,8 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         loop.say(_refusal(error), logging.ERROR)
         return _status_of(error)
     finally:
-        loop.close()
-        saved = _saved(log, arguments.log)
+        with loop.ending():
+            loop.close()
+            saved = _saved(log, arguments.log)
     return 0 if saved else 1
 
 
@@ -74,7 +78,7 @@ def _open_loop(calibrated: CalibratedRobot, log: CommandLog | None, arguments: a
     guarded = GuardedArm(DryArm(arm) if arguments.dry_run else arm, config.runtime.bus_error_budget)
     listener = CommandListener(Path(config.runtime.command_socket), arguments.listen_fd)
     feed = CycleFeed(FlightFeed(Path(config.record.socket)), len(config.arm.joints))
-    return CommandLoop(config, guarded, listener, feed, log)
+    return CommandLoop(config, guarded, listener, feed, log, dry_run=arguments.dry_run)
 
 
 def _saved(log: CommandLog | None, path: Path | None) -> bool:
@@ -91,6 +95,7 @@ def _saved(log: CommandLog | None, path: Path | None) -> bool:
 
 def _enter_realtime(config: RobotConfig, loop: CommandLoop) -> None:
     report = enter_realtime(config.runtime)
+    loop.runs_under(report)
     if config.runtime.realtime == "preferred":
         for lack in report.missing:
             loop.say(f"without real time: {lack}", logging.WARNING)

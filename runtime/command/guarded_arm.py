@@ -17,7 +17,8 @@ class GuardedArm:
     def __init__(self, arm: Arm, error_budget: int) -> None:
         self._arm = arm
         self._error_budget = error_budget
-        self._errors = 0
+        self.errors_in_a_row = 0
+        self.errors_total = 0
         self._pause_ns = _PAUSE_NS
         self._t_opened_ns: int | None = None
         self._t_retry_ns: int | None = None
@@ -31,17 +32,21 @@ class GuardedArm:
         except (DeviceError, ProtocolError) as error:
             self._failed(error)
             return None
-        self._errors = 0
+        self.errors_in_a_row = 0
         return joints
+
+    def may_reopen(self, t_now_ns: int) -> bool:
+        """Return whether it is time to try to open the bus, which may take seconds where motors are silent."""
+        if self._t_opened_ns is not None:
+            self._was_open_for(t_now_ns - self._t_opened_ns)
+        return self._t_retry_ns is None or t_now_ns >= self._t_retry_ns
 
     def reopen(self, t_now_ns: int) -> JointState | None:
         """Open the bus and hold the measured pose, if it is time to try again; returns that pose once it works.
 
         Raises CalibrationError where another arm answers than the one that was calibrated: trying again does not mend that.
         """
-        if self._t_opened_ns is not None:
-            self._was_open_for(t_now_ns - self._t_opened_ns)
-        if self._t_retry_ns is not None and t_now_ns < self._t_retry_ns:
+        if not self.may_reopen(t_now_ns):
             return None
         self._t_retry_ns = t_now_ns + _PAUSE_NS
         self._arm.close()
@@ -55,9 +60,17 @@ class GuardedArm:
             self.fault = str(error)
             self._arm.close()
             return None
-        self.lost, self._errors = False, 0
+        self.lost, self.errors_in_a_row = False, 0
         self._t_opened_ns = t_now_ns
         return joints
+
+    def release(self) -> str | None:
+        """Disable torque; return what went wrong, or None."""
+        try:
+            self._arm.release()
+        except ForerunError as error:
+            return str(error)
+        return None
 
     def close(self) -> None:
         """Close the bus; torque stays as it is."""
@@ -71,12 +84,13 @@ class GuardedArm:
             self._t_opened_ns = None
 
     def _failed(self, error: DeviceError | ProtocolError) -> None:
-        self._errors += 1
+        self.errors_in_a_row += 1
+        self.errors_total += 1
         self.fault = str(error)
         if isinstance(error, DeviceLostError):
             self.lost = True
             # A device file that is still open keeps its number: the adapter would come back under another name.
             self._arm.close()
-        elif self._errors >= self._error_budget:
+        elif self.errors_in_a_row >= self._error_budget:
             self.lost = True
-            self.fault = f"{self._errors} bus cycles failed in a row: {error}"
+            self.fault = f"{self.errors_in_a_row} bus cycles failed in a row: {error}"

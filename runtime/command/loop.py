@@ -9,14 +9,11 @@ It runs no second thread, waits for nobody but the clock and the bus, and outliv
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
-import os
-import select
 import signal
-import sys
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 
@@ -28,14 +25,18 @@ from runtime.command.cycle_feed import CycleFeed
 from runtime.command.estop_inputs import EstopInputs
 from runtime.command.guarded_arm import GuardedArm
 from runtime.command.log import CommandLog, CycleTimes
-from runtime.command.realtime import RateKeeper, Tick
+from runtime.command.ordered_stop import OrderedStop
+from runtime.command.realtime import RateKeeper, RealtimeReport, Tick
+from runtime.command.reporter import Reporter
 from runtime.command.stage import CommandStage
+from runtime.command.systemd_line import SystemdLine
+from runtime.command.voice import Voice
 from runtime.link import CommandListener
 from runtime.operator_link import OperatorListener
+from runtime.service.notifier import Notifier
 
 _LEAD_NS = 1_000_000  # to listen and decide before the beat; takes 0.15 to 0.4 ms, with a margin for slower cores
 _ORDERS_MAX = 16  # obeyed in one period: no stop waits behind those who only ask
-_STOP_MAX_NS = 2_000_000_000  # to come to rest when asked to stop; braking from full speed takes a tenth of it
 
 
 class CommandLoop:
@@ -48,6 +49,8 @@ class CommandLoop:
         listener: CommandListener,
         feed: CycleFeed,
         log: CommandLog | None = None,
+        *,
+        dry_run: bool = False,
     ) -> None:
         """Set the loop up; raises RefusedError where an emergency stop or the operator's socket cannot be opened."""
         self._arm = arm
@@ -57,6 +60,10 @@ class CommandLoop:
         self._operator = OperatorListener(Path(config.runtime.operator_socket))
         self._estops = EstopInputs(config.runtime)
         self._stage = CommandStage(config)
+        self._voice = Voice(config.name, feed)
+        self._systemd = SystemdLine(Notifier(), time.monotonic_ns())
+        self._reporter = Reporter(config, arm, self._stage, dry_run=dry_run)
+        self._stop = OrderedStop(config.runtime.on_stop, dry_run=dry_run)
         self._keeper = RateKeeper(config.arm.period_ns, lead_ns=min(_LEAD_NS, config.arm.period_ns // 4))
         self._period_ns = config.arm.period_ns
         self._stall_max_ns = round(config.runtime.stall_max_ms * 1e6)
@@ -69,10 +76,9 @@ class CommandLoop:
         self._said = (self._stage.state, self._stage.why)
         self._rejected: str | None = None
         self._pressed: str | None = None
-        self._t_stop_ns: int | None = None
 
     def run(self) -> None:
-        """Run until asked to stop, then bring the arm to rest; torque goes on holding it."""
+        """Run until asked to stop, then bring the arm to rest; torque goes on holding it, unless the robot file says otherwise."""
         for asked in (signal.SIGTERM, signal.SIGINT):
             signal.signal(asked, self._ask_to_stop)
         self._keeper.restart()
@@ -86,6 +92,11 @@ class CommandLoop:
                 self._reopen(tick)
             else:
                 self._exchange(tick, self._joints)
+        self._end()
+
+    def ending(self) -> AbstractContextManager[None]:
+        """Let nobody wait for periods any more, for as long as this lasts."""
+        return self._systemd.ending()
 
     def close(self) -> None:
         """Let go of bus and sockets; torque stays as it is."""
@@ -95,10 +106,13 @@ class CommandLoop:
         self._feed.close()
         self._arm.close()
 
-    def say(self, line: str, level: int = logging.INFO) -> None:
+    def say(self, line: str, level: int = logging.INFO, *, event: str = "line") -> None:
         """Say one line to people, and to the recorder."""
-        say(line)
-        self._feed.line(line, level, time.monotonic_ns())
+        self._voice.say(line, level, event=event)
+
+    def runs_under(self, realtime: RealtimeReport) -> None:
+        """Note what the operating system gave, for whoever asks."""
+        self._reporter.realtime = realtime
 
     # --- listen
 
@@ -112,7 +126,10 @@ class CommandLoop:
             order = self._operator.receive()
             if order is None:
                 break
-            self._operator.answer(self._obey(order))
+            if order.order is Order.REPORT:
+                self._operator.reply(self._report())
+            else:
+                self._operator.answer(self._obey(order))
         self._hear_policy()
 
     def _obey(self, order: OperatorOrder) -> OperatorAnswer:
@@ -125,6 +142,15 @@ class CommandLoop:
                 self._take(StageInputKind.CLEAR, why=order.why)
         state = self._stage.state
         return OperatorAnswer(done=refused is None, state=state, text=refused or self._stage.why)
+
+    def _report(self) -> memoryview:
+        return self._reporter.report(
+            sequence=self._sequence,
+            joints=self._joints,
+            policy_connected=self._listener.connected,
+            estop_pressed=self._pressed,
+            t_now_ns=time.monotonic_ns(),
+        )
 
     def _why_not_clear(self) -> str | None:
         if self._stage.state not in {CommandState.FAULT, CommandState.ESTOP}:
@@ -141,8 +167,8 @@ class CommandLoop:
             self._take(StageInputKind.POLICY_GONE, why="the policy is gone")
         if received.rejected is not None and received.rejected != self._rejected:
             self._rejected = received.rejected
-            self.say(f"a message was rejected: {received.rejected}", logging.WARNING)
-        if self._t_stop_ns is not None:
+            self.say(f"a message was rejected: {received.rejected}", logging.WARNING, event="rejected")
+        if self._stop.ordered:
             if self._stage.state is CommandState.FOLLOWING:
                 self._take(StageInputKind.POLICY_GONE, why="asked to stop")
         elif received.chunk is not None:
@@ -174,6 +200,8 @@ class CommandLoop:
         times = CycleTimes(t_decided_ns=t_decided_ns, t_sent_ns=t_sent_ns, t_done_ns=time.monotonic_ns())
         if measured is not None:
             self._joints = measured
+        self._reporter.gauge.sent(tick.t_deadline_ns, t_sent_ns)
+        self._reporter.gauge.missed += tick.missed
         if self._log is not None:
             self._log.cycle(tick, command, self._stage.chunk, measured or joints, times)
         self._tell(tick, joints, command, times)
@@ -181,7 +209,10 @@ class CommandLoop:
     def _reopen(self, tick: Tick) -> None:
         if self._log is not None:
             self._log.idle(tick, self._stage.state)
-        joints = self._arm.reopen(tick.t_woke_ns)
+        joints = None
+        if self._arm.may_reopen(tick.t_woke_ns):
+            with self._systemd.opening_the_bus():
+                joints = self._arm.reopen(tick.t_woke_ns)
         if joints is not None:
             first = self._joints is None and self._stage.state is CommandState.BOOT
             self._take(StageInputKind.BEGIN if first else StageInputKind.BUS_BACK, joints=joints)
@@ -208,29 +239,37 @@ class CommandLoop:
             self._feed.chunk(self._taken, times.t_done_ns)
             self._taken = None
         self._feed.cycle(tick, self._stage, joints, command, self._told, times)
-        now = (self._stage.state, self._stage.why)
-        if now != self._said:
-            level = logging.ERROR if now[0] in {CommandState.FAULT, CommandState.ESTOP} else logging.INFO
-            change = now[0].name if now[0] is self._said[0] else f"{self._said[0].name} -> {now[0].name}"
-            self.say(f"{change}: {now[1]}", level)
-            self._said = now
+        self._tell_people(times.t_done_ns)
+
+    def _tell_people(self, t_now_ns: int) -> None:
+        state, why = self._stage.state, self._stage.why
+        if (state, why) != self._said:
+            before, _ = self._said
+            self._voice.state(before, state, why)
+            self._said = (state, why)
+            if state is not before:
+                self._reporter.changed(state, why, t_now_ns)
+        self._voice.catch_up(t_now_ns)
+        self._systemd.completed(state, why, t_now_ns, armed=self._joints is not None)
 
     # --- stop
 
     def _ask_to_stop(self, _signal: int, _frame: FrameType | None) -> None:
-        if self._t_stop_ns is None:
-            self._t_stop_ns = time.monotonic_ns()
+        self._stop.order(time.monotonic_ns())
 
     def _stopped(self) -> bool:
-        if self._t_stop_ns is None:
+        if not self._stop.ordered:
             return False
-        held = self._stage.state is not CommandState.FOLLOWING and self._stage.at_rest
-        return held or self._arm.lost or time.monotonic_ns() - self._t_stop_ns > _STOP_MAX_NS
+        self._systemd.stopping("asked to stop")
+        at_rest, t_now_ns = self._stage.at_rest, time.monotonic_ns()
+        return self._arm.lost or self._stop.over(self._stage.state, self._joints, t_now_ns, at_rest=at_rest)
 
-
-def say(line: str) -> None:
-    """Write one line for people to standard error, unless that would block, or nobody is there to read it."""
-    with contextlib.suppress(OSError):
-        _, writable, _ = select.select((), (sys.stderr.fileno(),), (), 0)
-        if writable:
-            os.write(sys.stderr.fileno(), f"command: {line}\n".encode())
+    def _end(self) -> None:
+        """Do with torque what the robot file says, now that the arm is at rest or cannot be told anything."""
+        what = self._stop.why_not_release(self._stage.state, lost=self._arm.lost)
+        if what is None:
+            failed = self._arm.release()
+            what = (
+                "torque is off: the arm is released" if failed is None else f"torque cannot be switched off: {failed}"
+            )
+        self.say(f"ended: {what}", event="ended")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 _FEEDS = 4  # in one watchdog time: three may be late
 
@@ -23,7 +23,8 @@ class Notifier:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if path else None
         if self._socket is not None:
             self._socket.settimeout(0.0)
-        self._watchdog_ns = _watchdog_ns(environment)
+        self._usual_ns = _watchdog_ns(environment)
+        self._watchdog_ns = self._usual_ns
         self._t_fed_ns: int | None = None
 
     @property
@@ -31,37 +32,57 @@ class Notifier:
         """Return how often the watchdog wants to hear of progress; None where nobody watches."""
         return None if self._watchdog_ns is None else self._watchdog_ns // _FEEDS
 
-    def ready(self, status: str) -> None:
-        """Tell that the start is over and all self-checks passed."""
-        self._send(f"READY=1\nSTATUS={_line(status)}")
+    def ready(self, status: str) -> bool:
+        """Tell that the start is over and all self-checks passed; return False where systemd was too busy to take it: tell it again."""
+        return self._send(f"READY=1\nSTATUS={_line(status)}")
 
-    def status(self, status: str) -> None:
-        """Tell in one line how it is, for `systemctl status`."""
-        self._send(f"STATUS={_line(status)}")
+    def status(self, status: str) -> bool:
+        """Tell in one line how it is, for `systemctl status`; return as `ready`."""
+        return self._send(f"STATUS={_line(status)}")
 
-    def stopping(self, status: str) -> None:
-        """Tell that it ends because it was asked to."""
-        self._send(f"STOPPING=1\nSTATUS={_line(status)}")
+    def stopping(self, status: str) -> bool:
+        """Tell that it ends because it was asked to; return as `ready`."""
+        return self._send(f"STOPPING=1\nSTATUS={_line(status)}")
 
     def progress(self, t_now_ns: int) -> None:
         """Feed the watchdog, if it is time to. To be called when work was done, never by a timer."""
         feed_ns = self.feed_ns
         if feed_ns is None or (self._t_fed_ns is not None and t_now_ns - self._t_fed_ns < feed_ns):
             return
-        self._t_fed_ns = t_now_ns
-        self._send("WATCHDOG=1")
+        self._t_fed_ns = t_now_ns if self._send("WATCHDOG=1") else None
 
     def patience(self, limit_s: float) -> None:
-        """Change the watchdog's time: what comes next is known to take longer, or as long as usual again."""
-        if self._watchdog_ns is not None:
-            self._watchdog_ns = round(limit_s * 1e9)
-            self._t_fed_ns = None
-            self._send(f"WATCHDOG_USEC={round(limit_s * 1e6)}\nWATCHDOG=1")
+        """Change the watchdog's time: what comes next is known to take longer. It lasts until `usual`."""
+        self._watch(round(limit_s * 1e9))
 
-    def _send(self, message: str) -> None:
-        if self._socket is not None:
-            with contextlib.suppress(OSError):  # systemd is busy, or restarts: the next one gets there
-                self._socket.sendto(message.encode(), self._address)
+    def usual(self) -> None:
+        """Give the watchdog the time of its unit again."""
+        if self._usual_ns is not None:
+            self._watch(self._usual_ns)
+
+    @contextlib.contextmanager
+    def patient(self, limit_s: float) -> Generator[None, None, None]:
+        """Be patient for as long as this lasts; never less than usual."""
+        self._watch(max(round(limit_s * 1e9), self._usual_ns or 0))
+        try:
+            yield
+        finally:
+            self.usual()
+
+    def _watch(self, watchdog_ns: int) -> None:
+        if self._watchdog_ns is not None:
+            self._watchdog_ns = watchdog_ns
+            self._t_fed_ns = None
+            self._send(f"WATCHDOG_USEC={watchdog_ns // 1000}\nWATCHDOG=1")
+
+    def _send(self, message: str) -> bool:
+        """Return whether it was sent, or nobody wants it."""
+        if self._socket is None:
+            return True
+        with contextlib.suppress(OSError):  # systemd is busy, or restarts
+            self._socket.sendto(message.encode(errors="replace"), self._address)
+            return True
+        return False
 
 
 def _watchdog_ns(environment: Mapping[str, str]) -> int | None:
