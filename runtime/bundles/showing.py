@@ -1,0 +1,83 @@
+"""A bundle as people read it: what it is for, what it is made of, and whether it is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, BundleManifest, GraphSpec, load_manifest
+from interfaces.errors import BundleError
+from runtime.bundles.signature import TrustedKeys, check_signature
+from runtime.policy.bundle import read_verified, require_nothing_else
+
+
+def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
+    """Return the bundle in `folder` as text, and whether every file of it is what its manifest says.
+
+    Raises ConfigError where it has no manifest that this version of forerun can read.
+    """
+    manifest = load_manifest(folder)
+    chunk, parity, provenance = manifest.chunk, manifest.parity, manifest.provenance
+    faults: list[str] = []
+    rows = [
+        ("bundle", f"{manifest.name} (format {manifest.format}) in {folder}"),
+        ("family", f"{manifest.family}, {manifest.precision}"),
+        ("instructions", ", ".join(manifest.instructions)),
+        ("cameras", ", ".join(f"{one.name} {one.width_px} x {one.height_px}" for one in manifest.cameras) or "none"),
+        ("joints", ", ".join(manifest.joints)),
+        (
+            "chunk",
+            f"{chunk.horizon} rows, {chunk.step_ms:g} ms apart, the first {chunk.first_ms:g} ms after the joints",
+        ),
+        ("foresight age", f"at most {manifest.foresight_age_max_ms:g} ms"),
+        ("foresight", _graph(folder, manifest.foresight, faults)),
+        ("action", _graph(folder, manifest.action, faults)),
+        (
+            "parity",
+            f"{_file(folder, parity.file, parity.sha256, faults)}; tokens within {parity.foresight_max_abs:g},"
+            f" positions within {parity.action_max_abs_rad:g} rad",
+        ),
+        ("other files", _others(folder, manifest, faults)),
+        ("signature", _signature(folder, keys, faults)),
+        ("made by", f"{provenance.command} (commit {provenance.commit}), {provenance.created}"),
+        ("trained on", provenance.trained_on),
+    ]
+    text = "\n".join(f"{name:<15}{value}" for name, value in rows)
+    return "\n".join((text, *(f"NOT WHOLE: {fault}" for fault in faults))), not faults
+
+
+def _graph(folder: Path, spec: GraphSpec, faults: list[str]) -> str:
+    takes, gives = (
+        ", ".join(f"{one.name} {one.dtype} {list(one.shape)}" for one in tensors)
+        for tensors in (spec.inputs, spec.outputs)
+    )
+    return f"{_file(folder, spec.file, spec.sha256, faults)}\n{'':<17}takes {takes}\n{'':<17}gives {gives}"
+
+
+def _file(folder: Path, file: str, sha256: str, faults: list[str]) -> str:
+    try:
+        data = read_verified(folder, file, sha256)
+    except BundleError as error:
+        faults.append(str(error))
+        return f"{file}, NOT what its manifest says"
+    return f"{file}, {len(data) / 1e6:.2f} MB, sha256 {sha256[:12]}... as the manifest says"
+
+
+def _others(folder: Path, manifest: BundleManifest, faults: list[str]) -> str:
+    try:
+        require_nothing_else(folder, manifest)
+    except (BundleError, OSError) as error:
+        faults.append(str(error))
+        return "there are, and a robot refuses them"
+    return "none"
+
+
+def _signature(folder: Path, keys: TrustedKeys, faults: list[str]) -> str:
+    path = folder / SIGNATURE_FILE
+    try:
+        signature = path.read_bytes() if path.exists() else None
+        return check_signature(str(folder), (folder / MANIFEST_FILE).read_bytes(), signature, keys)
+    except OSError as error:
+        faults.append(f"{path}: {error.strerror}")
+    except BundleError as error:
+        faults.append(str(error))
+    return "NOT good"
