@@ -1,0 +1,251 @@
+"""The policy process as a service: ready when it is, watched by the turns its loops end, and killed where one hangs, which it says."""
+
+import itertools
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from bench.policy_rig import CommandPeer, wait_until
+from bench.service_rig import WatchedService
+from interfaces.request_socket import RequestClient
+from interfaces.robot_config import RobotConfig
+
+ROOT = Path(__file__).parents[2]
+
+# What hangs, hangs once a file "hang" is there; a camera is missing while there is a file "missing".
+PROGRAM = """
+import ctypes, faulthandler, sys, time
+from pathlib import Path
+root, robot_file, hangs = sys.argv[1:]
+sys.path.insert(0, root)
+from bench.policy_rig import PlainCamera
+from interfaces.errors import DeviceLostError
+from runtime.policy import progress_watch
+from runtime.policy.action_stage import ActionStage
+from runtime.policy.camera_loop import CameraLoop
+from runtime.policy.foresight_stage import ForesightStage
+from runtime.policy_process import run
+from runtime.unblocking_log import log_to
+
+def hang():
+    while Path("hang").exists():
+        time.sleep(0.05)
+
+def hang_and_keep_the_lock():
+    ctypes.PyDLL(None).sleep(600)  # a C function that never gives Python's lock back
+
+def hanging(real, how=hang):
+    def call(*args, **named):
+        if Path("hang").exists():
+            how()
+        return real(*args, **named)
+    return call
+
+class Camera(PlainCamera):
+    def open(self):
+        if Path("missing").exists():
+            raise DeviceLostError("camera front: no device connected")
+        super().open()
+
+if hangs == "foresight":
+    ForesightStage.foresee = hanging(ForesightStage.foresee)
+if hangs == "foresight, with Python's lock":
+    ForesightStage.foresee = hanging(ForesightStage.foresee, hang_and_keep_the_lock)
+if hangs == "action":
+    ActionStage.act = hanging(ActionStage.act)
+if hangs == "camera front":
+    Camera.read = hanging(Camera.read)
+if hangs == "camera front, opened":
+    Camera.open = hanging(Camera.open)
+CameraLoop.patience_ns = 3_000_000_000
+progress_watch.READY_PATIENCE_NS = 2_000_000_000
+faulthandler.enable()
+log_to(2, "policy")
+sys.exit(run(Path(robot_file), Camera, follow=None if hangs == "robot file" else "push"))
+"""
+
+Start = Callable[..., WatchedService]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a run folder with a name short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="forerun") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def peer(folder: Path, robot: RobotConfig) -> Iterator[CommandPeer]:
+    """A command process that listens."""
+    peer = CommandPeer(folder / robot.runtime.command_socket, len(robot.arm.joints))
+    yield peer
+    peer.close()
+
+
+@pytest.fixture
+def control(folder: Path, robot: RobotConfig) -> Path:
+    """Return the control socket."""
+    return folder / robot.runtime.control_socket
+
+
+@pytest.fixture
+def start(folder: Path, robot_file: Path) -> Iterator[Start]:
+    """Starts policy processes as systemd does."""
+    with ExitStack() as stack:
+
+        def begin(hangs: str = "", watchdog_s: float | None = 2.0, **changes: str) -> WatchedService:
+            path = write_robot(folder, robot_file, **changes)
+            command = [sys.executable, "-c", PROGRAM, str(ROOT), str(path), hangs]
+            return stack.enter_context(WatchedService(command, folder, watchdog_s=watchdog_s))
+
+        yield begin
+
+
+def write_robot(folder: Path, robot_file: Path, **changes: str) -> Path:
+    """Write a robot file whose bundle is the tiny one, with keys of its policy added."""
+    text = robot_file.read_text().replace("bundles/so101-small", str(ROOT / "tests/data/tiny_bundle"))
+    for key, value in changes.items():
+        text = text.replace("[policy]\n", f"[policy]\n{key} = {value}\n")
+    (folder / "robot.toml").write_text(text)
+    return folder / "robot.toml"
+
+
+def test_it_is_ready_once_it_sees_and_is_fed_by_its_work(peer: CommandPeer, start: Start) -> None:
+    service = start()
+    service.wait_ready()
+    assert service.told[0].status == "opens the bundle"
+    t_fed_ns = service.t_fed_ns
+    peer.wait_for_chunks(5)
+    service.wait_for(lambda: service.t_fed_ns > t_fed_ns + 3e9, "fed for 3 s")
+    service.wait_for(lambda: any(re.search(r"^push \| camera \d+, ", told) for told in service.statuses), "a status")
+    assert service.end() == 0
+    assert service.told[-1].text == "STOPPING=1\nSTATUS=ends: told to"
+    assert re.search(r"ready \d+\.\d s after its start \(imports \d+\.\d s, bundle ", service.said)
+
+
+def test_its_status_is_told_when_it_changes_much_and_not_otherwise(
+    peer: CommandPeer, start: Start, control: Path
+) -> None:
+    service = start()
+    service.wait_ready()
+    peer.wait_for_chunks(30)
+    with RequestClient(control) as asking:
+        asking.request({"follow": None})
+    service.wait_for(lambda: "follows nothing" in service.statuses[-1], "the change told")
+    times = [told.t_ns for told in service.told if told.status and "READY" not in told.text][1:]
+    assert all(later - earlier > 0.7e9 for earlier, later in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize(
+    ("hangs", "patience_s", "where"),
+    [("foresight", 4, "_turn"), ("action", 4, "_chunk"), ("camera front", 3, "_stream")],
+)
+def test_a_loop_that_hangs_is_said_and_gets_the_process_killed(
+    peer: CommandPeer, start: Start, control: Path, hangs: str, patience_s: int, where: str
+) -> None:
+    says = f"{hangs} has not ended a turn for {patience_s} s"
+    service = start(hangs)
+    service.wait_ready()
+    peer.wait_for_chunks(3)
+    control.with_name("hang").touch()
+    service.wait_for(lambda: says in service.said, "said which loop hangs")
+    assert says in service.statuses
+    assert f"{says}; unless it does, systemd ends this process and starts it again" in service.said
+    with RequestClient(control) as asking:
+        status = asking.request({"status": True})
+    assert status["hanging"] == [hangs]
+    assert says in status["faults"][f"{hangs} hangs"]
+    assert service.watch() == -signal.SIGABRT
+    # faulthandler tells where every thread stood: that which hangs, and what called it.
+    assert "Fatal Python error: Aborted" in service.said
+    assert "in hang" in service.said
+    assert f"in {where}" in service.said
+    assert "in tend" in service.said
+    wait_until(lambda: peer.n_gone == 1, "the news that the policy is gone")
+
+
+def test_a_call_that_keeps_pythons_lock_gets_the_process_killed_too(
+    peer: CommandPeer, start: Start, folder: Path
+) -> None:
+    service = start("foresight, with Python's lock")
+    service.wait_ready()
+    peer.wait_for_chunks(3)
+    (folder / "hang").touch()
+    assert service.watch() == -signal.SIGABRT
+    assert "in hang_and_keep_the_lock" in service.said
+
+
+@pytest.mark.usefixtures("peer")
+def test_a_camera_whose_opening_never_returns_is_told_and_gets_the_process_killed(start: Start, folder: Path) -> None:
+    (folder / "hang").touch()
+    service = start("camera front, opened")
+    service.wait_ready()  # without it: a boot does not wait for ever
+    assert "FAULT: camera front" in service.statuses[-1]
+    assert service.watch() == -signal.SIGABRT
+    assert "camera front has not ended a turn for 3 s" in service.said
+    assert "in hang" in service.said
+
+
+def test_a_loop_that_goes_on_again_in_time_is_forgiven(peer: CommandPeer, start: Start, control: Path) -> None:
+    service = start("foresight", watchdog_s=None)
+    service.wait_ready()
+    peer.wait_for_chunks(3)
+    control.with_name("hang").touch()
+    service.wait_for(lambda: "foresight has not ended a turn for 4 s\n" in service.said, "said that it hangs")
+    control.with_name("hang").unlink()
+    service.wait_for(lambda: "foresight hangs: works again" in service.said, "said that it works again")
+    with RequestClient(control) as asking:
+        status = asking.request({"status": True})
+    assert (status["hanging"], status["faults"], status["ready"]) == ([], {}, True)
+    peer.wait_for_chunks(3)
+    assert service.end() == 0
+
+
+def test_a_missing_camera_holds_up_no_boot_and_is_named(peer: CommandPeer, start: Start, folder: Path) -> None:
+    (folder / "missing").touch()
+    service = start()
+    service.wait_ready()
+    ready = next(told for told in service.told if "READY=1" in told.text)
+    assert ready.status.startswith("FAULT: camera front | push | camera 0")
+    assert "camera front: no device connected" in service.said
+    assert peer.chunks == []
+    (folder / "missing").unlink()
+    peer.wait_for_chunks(3)
+    assert service.end() == 0
+
+
+def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, start: Start, control: Path) -> None:
+    service = start("robot file", follow='"lift"')
+    peer.wait_for_chunks(3)
+    with RequestClient(control) as asking:
+        assert asking.request({"status": True})["instruction"] == "lift"
+    assert service.end() == 0
+
+
+def test_an_unknown_instruction_in_the_robot_file_is_refused_with_the_list(folder: Path, robot_file: Path) -> None:
+    path = write_robot(folder, robot_file, follow='"dance"')
+    done = forerun("policy", str(path), folder=folder)
+    assert done.returncode == 2
+    said = f"{path}: policy.follow is 'dance'; expected one of reach, push, press, lift, rest"
+    assert said in done.stderr
+    done = forerun("policy", str(path), "--follow", "hop", folder=folder)
+    assert done.returncode == 2
+    assert "instruction 'hop'; the policy knows reach, push, press, lift, rest" in done.stderr
+
+
+def test_a_bundle_comes_from_one_place(folder: Path, robot_file: Path) -> None:
+    done = forerun("policy", str(robot_file), "--bundle", "b", "--shelf", "s", folder=folder)
+    assert done.returncode == 2
+    assert "not allowed with argument" in done.stderr
+
+
+def forerun(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-m", "forerun", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
