@@ -28,7 +28,7 @@ def command_drop_in(robot: RobotConfig, port: BusPort, file: str) -> str:
         places.append(run_path(runtime.estop_pipe, "runtime.estop_pipe", file))
     text += writable_line(*places)
     if operator != RUN / _OPERATOR:
-        text += f"ExecStopPost=\nExecStopPost=-/bin/rm -f {quoted(str(operator))}\n"
+        text += f"ExecStopPost=-+/bin/rm -f {quoted(str(operator))}\n"
     return text
 
 

@@ -38,4 +38,4 @@ def record_drop_in(robot: RobotConfig, file: str) -> str:
 
 
 def _clean_up(socket: str, usual: str) -> str:
-    return "" if socket == str(RUN / usual) else f"ExecStopPost=\nExecStopPost=-/bin/rm -f {quoted(socket)}\n"
+    return "" if socket == str(RUN / usual) else f"ExecStopPost=-+/bin/rm -f {quoted(socket)}\n"

@@ -9,9 +9,18 @@ set -eu
 unit=$1
 name=${unit%.service}
 
-show() {
-	systemctl show --property="$1" --value -- "$unit"
-}
+result="" status="" burst="" interval="" last=""
+while IFS='=' read -r key value; do
+	case $key in
+	Result) result=$value ;;
+	ExecMainStatus) status=$value ;;
+	StartLimitBurst) burst=$value ;;
+	StartLimitIntervalUSec) interval=$value ;;
+	StatusText) last=$value ;;
+	esac
+done <<EOT
+$(systemctl show -p Result,ExecMainStatus,StartLimitBurst,StartLimitIntervalUSec,StatusText -- "$unit")
+EOT
 
 case $name in
 forerun-policy) priority=2 effect="The arm holds where it is." ;;
@@ -25,10 +34,6 @@ if [ "$priority" -gt 2 ]; then
 fi
 effect=${3:-$effect}
 
-status=$(show ExecMainStatus)
-restarts=$(show NRestarts)
-last=$(show StatusText)
-result=$(show Result)
 case $result in
 watchdog) why="it made no progress, and its watchdog ended it" ;;
 exit-code) why="it ended with exit status $status" ;;
@@ -37,13 +42,13 @@ timeout) why="it took too long to start or to end" ;;
 oom-kill) why="the machine ran out of memory" ;;
 protocol) why="it ended before it was ready" ;;
 resources) why="the system could not start it" ;;
+"") why="the system does not say why" ;;
 *) why="$result" ;;
 esac
 if [ "$result" = exit-code ] && [ "$status" = 2 ]; then
 	why="it refused its files (exit status 2); its last lines say which"
-fi
-if [ "$restarts" -gt 0 ]; then
-	why="$why, for the last time after $restarts restarts"
+else
+	why="$why, the last of $burst starts within $interval"
 fi
 if [ -n "$last" ]; then
 	why="$why; it was last: $last"
