@@ -85,7 +85,7 @@ class CommandReport:
     last_fault: str  # why the last FAULT was; kept when it is cleared, empty where there was none
     t_fault_ns: int  # 0 where there was none
     realtime: str  # what the operating system gave, as "FIFO 60, core 1, memory locked"
-    locked_kb: int
+    locked_kb: int  # of address space; 0 where memory is not locked
     estop_pressed: str  # which input keeps the emergency stop; empty where none does
 
     @property

@@ -28,6 +28,7 @@ from runtime.command.voice import say
 from runtime.flight.feed import FlightFeed
 from runtime.known_arm import known_arm
 from runtime.link import CommandListener
+from runtime.service.inherited_socket import inherited_socket
 
 _LOG_S = 1200.0  # the log keeps the last so many seconds
 
@@ -76,7 +77,8 @@ def _open_loop(calibrated: CalibratedRobot, log: CommandLog | None, arguments: a
     config = calibrated.robot
     arm = known_arm(open_arm(config.arm), calibrated)
     guarded = GuardedArm(DryArm(arm) if arguments.dry_run else arm, config.runtime.bus_error_budget)
-    listener = CommandListener(Path(config.runtime.command_socket), arguments.listen_fd)
+    inherited = None if arguments.listen_fd is None else inherited_socket(arguments.listen_fd)
+    listener = CommandListener(Path(config.runtime.command_socket), inherited)
     feed = CycleFeed(FlightFeed(Path(config.record.socket)), len(config.arm.joints))
     return CommandLoop(config, guarded, listener, feed, log, dry_run=arguments.dry_run)
 

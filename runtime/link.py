@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from interfaces.errors import ProtocolError
+from interfaces.errors import ProtocolError, RefusedError
 from interfaces.messages import ActionChunk
 from interfaces.wire import (
     CHUNK_LAYOUT,
@@ -43,11 +43,20 @@ class Received:
 class CommandListener:
     """The command process's end: one policy at a time; a newer connection replaces the older."""
 
-    def __init__(self, path: Path, inherited_fd: int | None = None) -> None:
-        """Listen at `path`, or on a socket that systemd made; raises RefusedError where another process listens there."""
-        self._path = path if inherited_fd is None else None
-        self._lock_fd = claim(path, "command process") if inherited_fd is None else None
-        self._listening = listen(path) if inherited_fd is None else socket.socket(fileno=inherited_fd)
+    def __init__(self, path: Path, inherited: socket.socket | None = None) -> None:
+        """Listen at `path`, by a socket of our own or by one that systemd made there.
+
+        Raises RefusedError where another process listens there, or systemd's socket is elsewhere.
+        """
+        if inherited is not None and not _is_at(inherited, path):
+            raise RefusedError(f"systemd listens at {inherited.getsockname()}, the robot file says {path.absolute()}")
+        self._lock_fd: int | None = claim(path, "command process")
+        self._path = path if inherited is None else None  # systemd's stays when we end
+        try:
+            self._listening = inherited or listen(path)
+        except RefusedError:
+            os.close(self._lock_fd)
+            raise
         self._listening.settimeout(0.0)
         self._policy: socket.socket | None = None
 
@@ -170,6 +179,10 @@ class PolicyLink:
         if self._command is not None:
             self._command.close()
             self._command = None
+
+
+def _is_at(listening: socket.socket, path: Path) -> bool:
+    return Path(listening.getsockname()).resolve() == path.resolve()
 
 
 def _newest_chunk(messages: list[bytes]) -> tuple[ActionChunk | None, str | None]:

@@ -92,7 +92,8 @@ class CommandLoop:
                 self._reopen(tick)
             else:
                 self._exchange(tick, self._joints)
-        self._end()
+        with self._systemd.ending():
+            self._end()
 
     def ending(self) -> AbstractContextManager[None]:
         """Let nobody wait for periods any more, for as long as this lasts."""
@@ -103,6 +104,7 @@ class CommandLoop:
         self._listener.close()
         self._operator.close()
         self._estops.close()
+        self._voice.close()
         self._feed.close()
         self._arm.close()
 
@@ -249,7 +251,6 @@ class CommandLoop:
             self._said = (state, why)
             if state is not before:
                 self._reporter.changed(state, why, t_now_ns)
-        self._voice.catch_up(t_now_ns)
         self._systemd.completed(state, why, t_now_ns, armed=self._joints is not None)
 
     # --- stop

@@ -69,7 +69,7 @@ class Reporter:
             missed=self.gauge.missed,
             late_p99_ns=self.gauge.late_p99_ns(t_now_ns),
             bus_lost=arm.lost,
-            bus_fault=arm.fault,
+            bus_fault=arm.fault if arm.lost or arm.errors_total else "",
             bus_errors=arm.errors_total,
             bus_errors_in_a_row=arm.errors_in_a_row,
             policy_connected=policy_connected,

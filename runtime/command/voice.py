@@ -1,7 +1,8 @@
 """What the command process says to people: one line per event, to the journal with its fields, or to standard error; never waited for.
 
 `journalctl -u forerun-command FORERUN_EVENT=state` finds every change of state, FORERUN_STATE=FAULT every fault. The recorder hears
-every line; people hear of what repeats itself a few times, and after that how often it did.
+every line; people hear once of what repeats itself, and are told how often it did. A flood of lines hides no fault: those are bounded by
+themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 from interfaces.messages import CommandState
 from runtime.command.cycle_feed import CycleFeed
 from runtime.service.journal import Journal
-from runtime.service.repeat_bound import RepeatBound
+from runtime.service.line_bound import LineBound
 
 _IDENTIFIER = "forerun-command"
 _LINE_MAX_BYTES = 4096  # what a pipe that is writable takes at once, whole (PIPE_BUF)
@@ -31,14 +32,18 @@ class Voice:
         self._robot = robot
         self._feed = feed
         self._journal = journal or Journal(_IDENTIFIER)
-        self._bound = RepeatBound()
+        self._alarms, self._lines = LineBound(), LineBound()
 
     def say(self, line: str, level: int = logging.INFO, *, event: str = "line", **fields: str) -> None:
         """Say one line to people and to the recorder; `fields` are for the journal."""
         t_now_ns = time.monotonic_ns()
         self._feed.line(line, level, t_now_ns)
-        if self._bound.may_say(line, level, t_now_ns):
-            self._out(line, level, event=event, **fields)
+        bound = self._alarms if level >= logging.ERROR else self._lines
+        for told in bound.pass_on(line, t_now_ns):
+            if told == line:
+                self._out(line, level, event=event, **fields)
+            else:
+                self._out(told, level, event="repeated")
 
     def state(self, before: CommandState, state: CommandState, why: str) -> None:
         """Say that the state changed, or why it is the same."""
@@ -46,10 +51,10 @@ class Voice:
         names = {"state": state.name, "from": before.name, "why": why}
         self.say(f"{change}: {why}", _ALARMING.get(state, logging.INFO), event="state", **names)
 
-    def catch_up(self, t_now_ns: int) -> None:
-        """Say how much was held back, once it is time to."""
-        for line, level in self._bound.due(t_now_ns):
-            self._out(line, level, event="repeated")
+    def close(self) -> None:
+        """Say what was held back; nothing more is going to be said."""
+        for line in (*self._alarms.rest(), *self._lines.rest()):
+            self._out(line, logging.INFO, event="repeated")
 
     def _out(self, line: str, level: int, **fields: str) -> None:
         if not self._journal.say(line, level, robot=self._robot, **fields):

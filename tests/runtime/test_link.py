@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -244,9 +245,38 @@ def test_a_socket_made_by_systemd_is_taken_over(path: Path) -> None:
     made_by_systemd = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     made_by_systemd.bind(str(path))
     made_by_systemd.listen(4)
-    listener = CommandListener(Path("unused"), inherited_fd=made_by_systemd.detach())
+    listener = CommandListener(path, made_by_systemd)
     policy = PolicyLink(path)
     policy.send_chunk(chunk(2))
     assert listener.receive().chunk is not None
     listener.close()
     assert path.exists()  # systemd's, who goes on listening
+
+
+def listening_at(path: Path) -> socket.socket:
+    made_by_systemd = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    made_by_systemd.bind(str(path))
+    made_by_systemd.listen(4)
+    return made_by_systemd
+
+
+def test_beside_the_service_no_other_starts_and_the_other_way_round(path: Path) -> None:
+    made_by_systemd = listening_at(path)
+    with closing(CommandListener(path, made_by_systemd.dup())), pytest.raises(RefusedError, match="another command"):
+        CommandListener(path)
+    with pytest.raises(RefusedError, match=r"systemd does \(systemctl stop forerun-command\.socket\)"):
+        CommandListener(path)  # the service is down, its socket still waits for it
+    assert path.exists()
+    made_by_systemd.close()
+    with closing(CommandListener(path)):  # started by hand, before there was a unit
+        path.unlink()
+        with closing(listening_at(path)) as later, pytest.raises(RefusedError, match="another command process"):
+            CommandListener(path, later)
+
+
+def test_a_socket_elsewhere_than_the_robot_file_says_is_refused(path: Path) -> None:
+    with (
+        closing(listening_at(path)) as elsewhere,
+        pytest.raises(RefusedError, match=r"the robot file says .*other\.sock"),
+    ):
+        CommandListener(path.with_name("other.sock"), elsewhere)
