@@ -39,6 +39,7 @@ class WatchedService:
     def __init__(self, command: Sequence[str], folder: Path, *, watchdog_s: float | None = None) -> None:
         """Start it in `folder`, watched at `watchdog_s` where that is given."""
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        (folder / "notify.sock").unlink(missing_ok=True)  # of a service before this one
         self._notify.bind(str(folder / "notify.sock"))
         self._notify.settimeout(0.1)
         self._told: list[Told] = []

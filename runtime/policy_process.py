@@ -21,9 +21,10 @@ from pathlib import Path
 
 from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import BundleError, CalibrationError, ConfigError, ForerunError, RefusedError
+from interfaces.errors import CalibrationError, ConfigError, ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
 from interfaces.robot_config import RobotConfig
+from runtime.bundles.open_run import open_run
 from runtime.calibrated_robot import CAMERA_KINDS, load_calibrated
 from runtime.known_camera import known_camera
 from runtime.link import PolicyLink
@@ -31,7 +32,7 @@ from runtime.policy.action_loop import ActionLoop
 from runtime.policy.action_stage import ActionStage
 from runtime.policy.board import PolicyBoard
 from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
-from runtime.policy.bundle_trial import BundleTrial, begin_trial
+from runtime.policy.bundle_trial import BundleTrial
 from runtime.policy.camera_loop import CameraLoop
 from runtime.policy.control import Follow, ShowForesight, ShowPicture, TakeSnapshot, parse_request
 from runtime.policy.feed import PolicyFeed, RecordedLog
@@ -65,7 +66,7 @@ def run(
 ) -> int:
     """Run the policy of a robot until SIGTERM or SIGINT; return the exit status.
 
-    1 when a thread failed, or the bundle of the shelf; 2 when a camera is another than the one that was calibrated.
+    1 when a thread failed, or a bundle its trial; 2 when a camera is another than the one that was calibrated.
 
     `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, instead of the robot
     file's; `bundle_path` is another bundle than that of the robot file, and `shelf` the folder with bundles of which one is in
@@ -76,14 +77,10 @@ def run(
     calibrated = load_calibrated(robot_file, now=now)
     for warning in calibrated.warned_of(CAMERA_KINDS):
         _log.warning("%s", warning)
-    robot, trial = calibrated.robot, begin_trial(shelf, now)
+    robot = calibrated.robot
     notifier.status("opens the bundle")
-    try:
-        bundle = open_bundle(trial.folder or bundle_path or bundle_folder(robot_file, robot), robot)
-    except (BundleError, ConfigError) as error:
-        if trial.blame(str(error)):
-            return 1  # started again, the shelf gives the one before it
-        raise
+    opened = None if shelf is None else open_run(shelf, robot, now)
+    bundle_run, bundle = opened or (None, open_bundle(bundle_path or bundle_folder(robot_file, robot), robot))
     _log.info(
         "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
         bundle.manifest.name,
@@ -93,7 +90,7 @@ def run(
     clock.done("bundle")
     cameras = [known_camera(make_camera(camera), calibrated) for camera in seeing_cameras(robot, bundle)]
     guards = view_guards(calibrated, seeing_cameras(robot, bundle))
-    process = PolicyProcess(robot, bundle, cameras, guards=guards, trial=trial)
+    process = PolicyProcess(robot, bundle, cameras, guards=guards, trial=BundleTrial(bundle_run))
     logging.getLogger().addHandler(RecordedLog(process.feed))
     try:
         process.follow(follow if follow is not None else told_by(robot_file, robot, process.instructions))
@@ -167,7 +164,7 @@ class PolicyProcess:
         self._board = board = PolicyBoard()
         self._look = Look(board)
         self._bundle_name = bundle.manifest.name
-        self._trial = trial or BundleTrial(None)
+        self._trial = trial or BundleTrial()
         self.instructions = (*bundle.manifest.instructions, REST)
         policy, sequence, seeing = robot.policy, itertools.count(1), seeing_cameras(robot, bundle)
         self._action_stage = ActionStage(bundle, policy, sequence=sequence)

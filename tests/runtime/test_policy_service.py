@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from bench.policy_rig import CommandPeer, wait_until
 from bench.service_rig import WatchedService
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
+from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,6 +33,7 @@ from runtime.policy import progress_watch
 from runtime.policy.action_stage import ActionStage
 from runtime.policy.camera_loop import CameraLoop
 from runtime.policy.foresight_stage import ForesightStage
+from runtime.policy.onnx_engine import OnnxEngine
 from runtime.policy_process import run
 from runtime.unblocking_log import log_to
 
@@ -60,6 +63,12 @@ if hangs == "foresight, with Python's lock":
     ForesightStage.foresee = hanging(ForesightStage.foresee, hang_and_keep_the_lock)
 if hangs == "action":
     ActionStage.act = hanging(ActionStage.act)
+if hangs == "no: not finite":
+    right = OnnxEngine.run
+    def run_wrong(self, inputs):
+        factor = float("nan") if Path("hang").exists() else 1
+        return {name: value * factor for name, value in right(self, inputs).items()}
+    OnnxEngine.run = run_wrong
 if hangs == "camera front":
     Camera.read = hanging(Camera.read)
 if hangs == "camera front, opened":
@@ -68,7 +77,8 @@ CameraLoop.patience_ns = 3_000_000_000
 progress_watch.READY_PATIENCE_NS = 2_000_000_000
 faulthandler.enable()
 log_to(2, "policy")
-sys.exit(run(Path(robot_file), Camera, follow=None if hangs == "robot file" else "push"))
+shelf = Path("state") if Path("state").exists() else None
+sys.exit(run(Path(robot_file), Camera, follow=None if hangs == "no: robot file" else "push", shelf=shelf))
 """
 
 Start = Callable[..., WatchedService]
@@ -222,7 +232,7 @@ def test_a_missing_camera_holds_up_no_boot_and_is_named(peer: CommandPeer, start
 
 
 def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, start: Start, control: Path) -> None:
-    service = start("robot file", follow='"lift"')
+    service = start("no: robot file", follow='"lift"')
     peer.wait_for_chunks(3)
     with RequestClient(control) as asking:
         assert asking.request({"status": True})["instruction"] == "lift"
@@ -238,6 +248,32 @@ def test_an_unknown_instruction_in_the_robot_file_is_refused_with_the_list(folde
     done = forerun("policy", str(path), "--follow", "hop", folder=folder)
     assert done.returncode == 2
     assert "instruction 'hop'; the policy knows reach, push, press, lift, rest" in done.stderr
+
+
+def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_run_again(
+    peer: CommandPeer, start: Start, folder: Path, control: Path
+) -> None:
+    state = folder / "state"
+    for name in ("new", "old"):
+        shutil.copytree(ROOT / "tests/data/tiny_bundle", state / "bundles" / name)
+    old = Entry(folder="old", trial="old-1", proven=True)
+    write_shelf(state, Shelf(active=Entry(folder="new", trial="new-1"), previous=old))
+    service = start("")
+    peer.wait_for_chunks(3)
+    with RequestClient(control) as asking:
+        assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": True, "fallback": False}
+    assert service.end() == 0
+    service = start("no: not finite")
+    peer.wait_for_chunks(3)
+    assert "runs bundle new, on trial: start 2 of 3" in service.said
+    (folder / "hang").touch()
+    assert service.process.wait(60) == 1
+    assert "bundle new failed its trial" in service.said
+    service = start("")
+    peer.wait_for_chunks(3)
+    assert "runs the previous bundle old: new is not run" in service.said
+    with RequestClient(control) as asking:
+        assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": False, "fallback": True}
 
 
 def test_a_bundle_comes_from_one_place(folder: Path, robot_file: Path) -> None:
