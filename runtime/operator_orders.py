@@ -1,4 +1,4 @@
-"""Orders that a person gives from another terminal than the robot's own: stop, stop at a key, clear. Each says what became of it."""
+"""Orders that a person gives from another terminal than the robot's own: stop, stop at a key, clear, follow; and what became of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from interfaces.errors import DeviceError
+from interfaces.errors import DeviceError, RefusedError
 from interfaces.messages import CommandState
 from interfaces.operator_wire import OperatorAnswer, OperatorOrder, Order
+from interfaces.request_socket import RequestClient
 from runtime.operator_link import OperatorAsker, ask
 from runtime.terminal import Keyboard, LiveLine
 
@@ -27,6 +28,22 @@ def stop_now(socket: Path, why: str) -> int:
 def clear(socket: Path, why: str) -> int:
     """Clear a fault or an emergency stop; return 0 when that was done, else 1."""
     return _give(socket, OperatorOrder(order=Order.CLEAR, why=why or "forerun clear"), "cleared", "not cleared")
+
+
+def follow(socket: Path, instruction: str | None) -> int:
+    """Tell the policy process at `socket` what to follow; return 0 when it does, else 1."""
+    try:
+        with RequestClient(socket) as policy:
+            reply = policy.request({"follow": instruction})
+    except RefusedError as error:
+        _say(f"not told: {error}")
+        return 1
+    if "error" in reply:
+        _say(f"not followed: {reply['error']}")
+        return 1
+    state = reply.get("command_state") or "not there"
+    _say(f"follows {reply.get('instruction') or 'nothing'}; the command process is {state}")
+    return 0
 
 
 def stop_at_key(socket: Path, why: str) -> int:

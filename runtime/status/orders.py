@@ -1,0 +1,171 @@
+"""Starting and stopping an installed robot through systemd, and telling how far it is. A laptop has no such units."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from interfaces.errors import RefusedError
+from interfaces.installed import (
+    COMMAND_UNIT,
+    PAGE_UNIT,
+    POLICY_UNIT,
+    RECORD_UNIT,
+    SAFE_UNIT,
+    TARGET_UNIT,
+)
+from interfaces.robot_config import load_robot
+from runtime.status.gather import Gathering, RobotPlace
+from runtime.status.robot_status import RobotStatus
+from runtime.status.units import UnitStatus, read_units
+from runtime.status.verdict import Wellbeing, judge, unit_words
+from runtime.status.words import status_lines
+
+_START_PATIENCE_S = (
+    60.0  # a cold start reads its bundle and waits for its cameras: ten seconds at most, else something is wrong
+)
+_STOP_PATIENCE_S = 30.0  # the units' own time-outs end before
+_LOOK_S = 0.25
+_JOURNAL_S = 5.0
+_OURS = (TARGET_UNIT, COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT)
+_MOVING = {"activating", "deactivating", "reloading"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """The robot's units, and how they are reached."""
+
+    place: RobotPlace
+    say: Callable[[str], None]  # a line that stays
+    show: Callable[[str], None]  # a line that is rewritten
+    systemctl: Sequence[str] = ("systemctl",)
+    journalctl: Sequence[str] = ("journalctl",)
+
+    def units(self) -> tuple[UnitStatus, ...]:
+        """Return the units as systemd tells of them now."""
+        return read_units(self.systemctl)
+
+    def order(self, *words: str) -> None:
+        """Give systemd an order; raises RefusedError where it does not take it."""
+        asked = subprocess.run(
+            [*self.systemctl, "--no-ask-password", *words], capture_output=True, text=True, check=False
+        )
+        if asked.returncode != 0:
+            why = " ".join(asked.stderr.split()) or f"systemctl ended with status {asked.returncode}"
+            raise RefusedError(f"systemctl {' '.join(words[:2])}: {why}")
+
+    def last_words(self, since: datetime) -> str:
+        """Return what the command process said of the arm when it ended after `since`; empty where the journal does not tell."""
+        asked = [
+            *self.journalctl, "--quiet", "--no-pager", "--output=cat", "--lines=1", f"--unit={COMMAND_UNIT}",
+            f"--since=@{since.timestamp():.0f}", "FORERUN_EVENT=ended",
+        ]  # fmt: skip
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            answer = subprocess.run(asked, capture_output=True, text=True, timeout=_JOURNAL_S, check=False)
+            return answer.stdout.strip()
+        return ""
+
+
+def start(service: Service) -> int:
+    """Start the robot, out of its safe state, too; wait until it holds its arm and its policy is ready; say how it is.
+
+    Returns 0 when all is well then, else 1. Raises RefusedError where there are no units, or this person may not.
+    """
+    _require_units(service)
+    service.order("stop", SAFE_UNIT)
+    service.order("reset-failed", "forerun*")
+    service.order("start", "--no-block", TARGET_UNIT)
+    status = _wait_for_start(service)
+    service.show("")
+    for line in status_lines(status):
+        service.say(line)
+    return int(judge(status).wellbeing is not Wellbeing.WELL)
+
+
+def stop(service: Service) -> int:
+    """Stop the robot in order, wait until it stopped, and say how its arm stands; return 0, or 1 where something goes on.
+
+    Raises RefusedError where there are no units, or this person may not.
+    """
+    _require_units(service)
+    begun, ran = datetime.now(timezone.utc), _is_up(service.units(), COMMAND_UNIT)
+    service.order("stop", "--no-block", TARGET_UNIT)
+    t_end_ns = time.monotonic_ns() + round(_STOP_PATIENCE_S * 1e9)
+    while (
+        left := [unit for unit in service.units() if unit.name in _OURS and unit.active in {"active", *_MOVING}]
+    ) and (time.monotonic_ns() < t_end_ns):
+        service.show("stopping: " + ", ".join(f"{_short(unit)} {unit.sub}" for unit in left))
+        time.sleep(_LOOK_S)
+    service.show("")
+    if left:
+        service.say(
+            f"NOT STOPPED after {_STOP_PATIENCE_S:g} s: " + ", ".join(f"{each.name} {each.active}" for each in left)
+        )
+        return 1
+    return _say_stopped(service, service.last_words(begun) if ran else "it did not run")
+
+
+def _say_stopped(service: Service, last: str) -> int:
+    command = next((unit for unit in service.units() if unit.name == COMMAND_UNIT), None)
+    if command is not None and command.active == "failed":
+        service.say(f"stopped, but not in order: {COMMAND_UNIT} {unit_words(command)}; look how the arm stands")
+        return 1
+    on_stop = load_robot(service.place.file).runtime.on_stop
+    service.say(f"stopped: {last or f'runtime.on_stop of its robot file is {on_stop!r}; look how the arm stands'}")
+    return 0
+
+
+def _require_units(service: Service) -> None:
+    if not any(unit.name == TARGET_UNIT for unit in service.units()):
+        raise RefusedError(
+            "no units of forerun on this machine: it is not installed here, or there is no systemd."
+            f" Without them a robot is run by: forerun run {service.place.file}   (q or Ctrl-C there stops it)"
+        )
+
+
+def _wait_for_start(service: Service) -> RobotStatus:
+    """Return the status once it started, or will not."""
+    t_end_ns = time.monotonic_ns() + round(_START_PATIENCE_S * 1e9)
+    with Gathering(service.place, service.units, units_pause_s=0.0) as gathering:
+        while True:
+            t_now_ns = time.monotonic_ns()
+            status = gathering.gather(t_now_ns)
+            if t_now_ns > t_end_ns or _is_decided(status):
+                return status
+            service.show(f"starting: {_progress(status)}")
+            time.sleep(_LOOK_S)
+
+
+def _is_decided(status: RobotStatus) -> bool:
+    """Return whether waiting longer would change nothing: it runs, or a person is needed."""
+    arm, policy = status.arm, status.policy
+    if any(unit.active == "failed" for unit in status.units) or _is_up(status.units, SAFE_UNIT):
+        return True
+    if arm is None or arm.state == "BOOT":
+        return False
+    return arm.state in {"FAULT", "ESTOP"} or (policy is not None and policy.ready is not False)
+
+
+def _progress(status: RobotStatus) -> str:
+    arm = f"command {status.arm.state}" if status.arm is not None else "command not there yet"
+    policy = status.policy
+    of_policy = (
+        "policy not there yet"
+        if policy is None
+        else "policy waits for its cameras"
+        if not policy.ready
+        else "policy ready"
+    )
+    return f"{arm}, {of_policy}"
+
+
+def _is_up(units: Sequence[UnitStatus], name: str) -> bool:
+    return any(unit.name == name and unit.active == "active" for unit in units)
+
+
+def _short(unit: UnitStatus) -> str:
+    return unit.name.removeprefix("forerun-").removesuffix(".service")
