@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import select
 import selectors
 import socket
@@ -19,7 +20,11 @@ from interfaces.errors import ProtocolError, RefusedError
 
 REQUEST_MAX_BYTES = 4096
 REPLY_MAX_BYTES = 65536
+CLIENTS_MAX = 32  # one more, and the one that was silent for longest is hung up on
 _STOP_LOOK_S = 0.1  # how often the server looks whether it should end
+_PAUSE_S = 0.002  # between two rounds: who asks without end costs the other threads of the process little
+
+_log = logging.getLogger(__name__)
 
 JsonObject = dict[str, Any]
 
@@ -47,6 +52,7 @@ class RequestServer:
         self._listener = _listen(path)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
+        self._clients: dict[socket.socket, None] = {}  # in the order in which they were heard last
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="requests", daemon=True)
 
@@ -69,16 +75,22 @@ class RequestServer:
             for key, _ in self._selector.select(_STOP_LOOK_S):
                 if key.fileobj is self._listener:
                     self._accept()
-                else:
+                elif key.fileobj in self._clients:  # else hung up on in this very round
                     self._serve_client(cast("socket.socket", key.fileobj))
+            self._stop.wait(_PAUSE_S)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # the client left already
             client, _ = self._listener.accept()
             client.settimeout(0)
             self._selector.register(client, selectors.EVENT_READ)
+            self._clients[client] = None
+        if len(self._clients) > CLIENTS_MAX:
+            self._hang_up(next(iter(self._clients)))
 
     def _serve_client(self, client: socket.socket) -> None:
+        self._clients.pop(client)
+        self._clients[client] = None  # the newest
         try:
             data = client.recv(REQUEST_MAX_BYTES + 1)
             if data:
@@ -86,15 +98,24 @@ class RequestServer:
                 return
         except OSError:  # gone, or it does not read its replies: nobody to tell
             pass
+        self._hang_up(client)
+
+    def _hang_up(self, client: socket.socket) -> None:
+        self._clients.pop(client)
         self._selector.unregister(client)
         client.close()
 
     def _reply(self, data: bytes) -> bytes:
         try:
-            reply = self._answer(parse_object(data))
+            reply = json.dumps(self._answer(parse_object(data)))
         except (ProtocolError, RefusedError) as error:
-            reply = {"error": str(error)}
-        return json.dumps(reply).encode()
+            reply = json.dumps({"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - whatever is asked, the next one gets an answer, too
+            _log.exception("a request was not answered")
+            reply = json.dumps({"error": f"a fault of the program: {error!r}"[:REQUEST_MAX_BYTES]})
+        if len(reply) > REPLY_MAX_BYTES:
+            reply = json.dumps({"error": f"a reply of {len(reply)} bytes; {REPLY_MAX_BYTES} are the limit"})
+        return reply.encode()
 
 
 class RequestClient:

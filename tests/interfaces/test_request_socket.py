@@ -1,5 +1,6 @@
 """Requests and replies: any bytes get an answer or a closed connection, never a crash."""
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interfaces.errors import RefusedError
-from interfaces.request_socket import JsonObject, RequestClient, RequestServer
+from interfaces.request_socket import CLIENTS_MAX, REPLY_MAX_BYTES, JsonObject, RequestClient, RequestServer
 
 
 def answer(request: JsonObject) -> JsonObject:
     if "no" in request:
         raise RefusedError("no means no")
+    if "break" in request:
+        raise ZeroDivisionError("oh")
+    if "much" in request:
+        return {"much": "x" * 2 * REPLY_MAX_BYTES}
     return {"echo": request}
 
 
@@ -43,6 +48,37 @@ def test_any_bytes_are_survived(path: Path, data: bytes) -> None:
         client.recv(65536)
     with RequestClient(path) as other:
         assert other.request({}) == {"echo": {}}
+
+
+def test_a_fault_of_the_program_costs_one_answer_and_no_more(path: Path) -> None:
+    with RequestClient(path) as client:
+        assert client.request({"break": 1}) == {"error": "a fault of the program: ZeroDivisionError('oh')"}
+        assert "65536 are the limit" in client.request({"much": 1})["error"]
+        assert client.request({"a": 1}) == {"echo": {"a": 1}}
+
+
+@pytest.mark.parametrize("depth", [50, 200, 330, 500, 900, 1300, 2000, 4000])
+@pytest.mark.parametrize("pair", [("[", "]"), ('{"a":', "}")])
+def test_any_depth_is_answered(path: Path, depth: int, pair: tuple[str, str]) -> None:
+    depth = min(depth, 4000 // (len(pair[0]) + len(pair[1])))
+    request = f'{{"deep": {pair[0] * depth}1{pair[1] * depth}}}'
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+        client.settimeout(30)
+        client.connect(str(path))
+        for data in (request, request[: len(request) // 2]):
+            client.send(data.encode())
+            assert client.recv(65536)
+    with RequestClient(path) as other:
+        assert other.request({}) == {"echo": {}}
+
+
+def test_more_clients_than_there_may_be_cost_the_longest_silent_ones_their_connection(path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(RequestClient(path))
+        for _ in range(3 * CLIENTS_MAX):
+            client = stack.enter_context(RequestClient(path))
+            assert first.request({"a": 1}) == {"echo": {"a": 1}}
+            assert client.request({"b": 1}) == {"echo": {"b": 1}}
 
 
 def ask_for_ever(client: socket.socket) -> None:
