@@ -31,12 +31,11 @@ class SystemdLine:
         if not self._ready:
             if armed or t_now_ns - self._t_started_ns >= _BUS_WAIT_NS:
                 self._ready = self._notifier.ready(status)
-        elif (
-            status != self._status
-            and t_now_ns - self._t_status_ns >= _STATUS_EVERY_NS
-            and self._notifier.status(status)
-        ):
-            self._status, self._t_status_ns = status, t_now_ns
+                self._status, self._t_status_ns = status, t_now_ns
+        elif status != self._status and t_now_ns - self._t_status_ns >= _STATUS_EVERY_NS:
+            self._t_status_ns = t_now_ns
+            if self._notifier.status(status):
+                self._status = status
 
     def opening_the_bus(self) -> AbstractContextManager[None]:
         """Ask for patience: silent motors are waited for."""

@@ -10,13 +10,46 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from interfaces.command_report import CommandReport, ReportEncoder
 from interfaces.errors import DeviceError, RefusedError
 from interfaces.messages import CommandState
 from interfaces.operator_wire import ORDER_BYTES, OperatorAnswer, OperatorOrder, Order, encode_order
-from runtime.operator_link import OperatorAsker, OperatorListener, ask
+from runtime.operator_link import OperatorAsker, OperatorListener, ask, ask_report
 
+REPORT = CommandReport(
+    sequence=1,
+    t_report_ns=2,
+    t_started_ns=1,
+    pid=1,
+    robot="arm",
+    dry_run=False,
+    state=CommandState.READY,
+    why="armed",
+    t_state_ns=1,
+    n_joints=2,
+    joints=None,
+    commanded_rad=np.zeros(2),
+    rate_asked_hz=100.0,
+    rate_hz=100.0,
+    missed=0,
+    late_p99_ns=1,
+    bus_lost=False,
+    bus_fault="",
+    bus_errors=0,
+    bus_errors_in_a_row=0,
+    policy_connected=False,
+    chunk_sequence=0,
+    chunk_age_ns=-1,
+    frame_age_ns=-1,
+    last_fault="",
+    t_fault_ns=0,
+    realtime="",
+    locked_kb=0,
+    estop_pressed="",
+)
 DONE = OperatorAnswer(done=True, state=CommandState.ESTOP, text="the cat")
 
 
@@ -167,3 +200,32 @@ def test_it_takes_over_from_one_that_was_killed_and_leaves_nothing(path: Path) -
 def test_where_it_cannot_listen_it_says_so(path: Path) -> None:
     with pytest.raises(RefusedError, match="cannot listen at"):
         OperatorListener(path.parent / "nowhere" / "operator.sock")
+
+
+def test_whoever_asks_for_a_report_gets_one_and_the_others_their_answers(
+    path: Path, listener: OperatorListener
+) -> None:
+    with closing(OperatorAsker(path)) as asker, closing(OperatorAsker(path)) as other:
+        asker.send(OperatorOrder(order=Order.REPORT))
+        assert listener.receive() == OperatorOrder(order=Order.REPORT)
+        listener.reply(ReportEncoder().encode(REPORT))
+        other.send(OperatorOrder(order=Order.STATUS))
+        assert listener.receive() == OperatorOrder(order=Order.STATUS)
+        listener.answer(DONE)
+        report, answer = asker.receive_report(5.0), other.receive(5.0)
+    assert report is not None
+    assert (report.why, report.n_joints, answer) == (REPORT.why, 2, DONE)
+
+
+def test_a_command_process_that_knows_no_report_is_an_error_and_one_that_is_silent(
+    path: Path, listener: OperatorListener
+) -> None:
+    with pytest.raises(DeviceError, match=r"did not answer within 0\.1 s"):
+        ask_report(path, timeout_s=0.1)
+    assert listener.receive() is not None
+    with closing(OperatorAsker(path)) as asker:
+        asker.send(OperatorOrder(order=Order.REPORT))
+        assert listener.receive() is not None
+        listener.answer(DONE)
+        with pytest.raises(DeviceError, match="answers strangely"):
+            asker.receive_report(5.0)
