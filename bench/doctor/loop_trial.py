@@ -19,11 +19,13 @@ from bench.command_loop import load
 from bench.command_rig import EmulatedServos, await_line, end, start
 from bench.doctor.machine import Counters, ProcessFacts, read_counters, read_process
 from bench.doctor.trial_robot import trial_robot
-from interfaces.errors import RefusedError
+from interfaces.command_report import CommandReport
+from interfaces.errors import DeviceError, RefusedError
 from interfaces.messages import CommandState
 from interfaces.robot_config import load_robot
 from runtime.command.log import CommandSummary, Records, Spread, load_log, summarise
 from runtime.link import PolicyLink
+from runtime.operator_link import ask_report
 
 _ARMED_S = 20.0  # to find every motor and write its settings; more means that the bus is not there
 _STOP_S = 20.0
@@ -52,6 +54,7 @@ class LoopMeasurement:
     before: Counters
     after: Counters
     major_faults: int  # while it was measured
+    report: CommandReport | None = None  # at the end: how its motors are
 
 
 def run_loop(plan: LoopPlan, progress: Callable[[float], None]) -> LoopMeasurement:
@@ -71,6 +74,7 @@ def run_loop(plan: LoopPlan, progress: Callable[[float], None]) -> LoopMeasureme
         t_begin_ns, before, at_first = time.monotonic_ns(), read_counters(), read_process(command.pid)
         _pass(plan.duration_s, progress)
         t_end_ns, after, process = time.monotonic_ns(), read_counters(), read_process(command.pid)
+        report = _last_report(folder, robot_file)
         records, period_ns = _stop(command, folder)
     measured = records[(records["t_woke_ns"] > t_begin_ns) & (records["t_woke_ns"] < t_end_ns)]
     return LoopMeasurement(
@@ -80,6 +84,7 @@ def run_loop(plan: LoopPlan, progress: Callable[[float], None]) -> LoopMeasureme
         before=before,
         after=after,
         major_faults=process.major_faults - at_first.major_faults,
+        report=report,
     )
 
 
@@ -123,6 +128,13 @@ def _pass(duration_s: float, progress: Callable[[float], None]) -> None:
     while (left_s := (t_end_ns - time.monotonic_ns()) * 1e-9) > 0:
         progress(left_s)
         time.sleep(min(_LOOK_S, left_s))
+
+
+def _last_report(folder: Path, robot_file: Path) -> CommandReport | None:
+    try:
+        return ask_report(folder / load_robot(robot_file).runtime.operator_socket)
+    except DeviceError:  # under load it may be late; what is measured does not need it
+        return None
 
 
 def _stop(command: subprocess.Popen[str], folder: Path) -> tuple[Records, int]:

@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.doctor.reading import entries, lines, number, numbers, table, text, whole, words
+
 _CPUS = "sys/devices/system/cpu"
 _THERMAL = ("sys/class/thermal", "sys/devices/virtual/thermal")  # the latter is where a Jetson's real folders lie
 _THROTTLED_WORDS = b"RT throttling activated"
@@ -54,31 +56,34 @@ class ProcessFacts:
 
 def read_machine(root: Path = Path("/")) -> MachineFacts:
     """Return what is told below `root`."""
-    version = _text(root / "proc/version") or ""
-    memory = _table(root / "proc/meminfo")
+    version = text(root / "proc/version") or ""
+    memory = _counts(root / "proc/meminfo")
     return MachineFacts(
-        kernel=_text(root / "proc/sys/kernel/osrelease") or "unknown",
-        preempt_rt=_text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version,
-        clock_source=_text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        rt_runtime_us=_number(root / "proc/sys/kernel/sched_rt_runtime_us"),
-        rt_period_us=_number(root / "proc/sys/kernel/sched_rt_period_us"),
+        kernel=text(root / "proc/sys/kernel/osrelease") or "unknown",
+        preempt_rt=text(root / "sys/kernel/realtime") == "1" or "PREEMPT_RT" in version,
+        clock_source=text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        rt_runtime_us=number(root / "proc/sys/kernel/sched_rt_runtime_us"),
+        rt_period_us=number(root / "proc/sys/kernel/sched_rt_period_us"),
         rt_throttled=_was_throttled(root / "dev/kmsg"),
         governors=tuple(sorted(set(_texts(root, f"{_CPUS}/cpu[0-9]*/cpufreq/scaling_governor")))),
         temperatures_degc=_temperatures_degc(root),
         throttling=_throttling(root),
         memory_available_mb=memory["MemAvailable"] / 1024 if "MemAvailable" in memory else None,
-        swap_used_mb=(memory["SwapTotal"] - memory["SwapFree"]) / 1024 if "SwapTotal" in memory else None,
+        swap_used_mb=(memory["SwapTotal"] - memory["SwapFree"]) / 1024
+        if {"SwapTotal", "SwapFree"} <= set(memory)
+        else None,
         cores=os.cpu_count() or 1,
-        isolated=_text(root / f"{_CPUS}/isolated") or "",
+        isolated=text(root / f"{_CPUS}/isolated") or "",
     )
 
 
 def read_counters(root: Path = Path("/")) -> Counters:
     """Return the counters below `root`."""
-    throttles = _texts(root, f"{_CPUS}/cpu[0-9]*/thermal_throttle/core_throttle_count")
-    ticks = [int(word) for word in (_text(root / "proc/stat") or "cpu 0").splitlines()[0].split()[1:9]]
+    throttles = numbers(entries(root, f"{_CPUS}/cpu[0-9]*/thermal_throttle/core_throttle_count"))
+    first = next(iter(lines(root / "proc/stat")), "")
+    ticks = [whole(word) or 0 for word in first.split()[1:9]]
     return Counters(
-        thermal_throttles=sum(map(int, throttles)) if throttles else None,
+        thermal_throttles=sum(throttles) if throttles else None,
         quota_throttles=_quota_throttles(root),
         stolen_ticks=ticks[7] if len(ticks) > 7 else 0,
         all_ticks=sum(ticks),
@@ -87,7 +92,7 @@ def read_counters(root: Path = Path("/")) -> Counters:
 
 def read_process(pid: int, root: Path = Path("/")) -> ProcessFacts:
     """Return what is told about a process; raises OSError when it is gone."""
-    status = _table(root / f"proc/{pid}/status")
+    status = _counts(root / f"proc/{pid}/status")
     # Fields after the name in brackets, which may hold anything: see proc_pid_stat(5), whose numbers are 3 higher.
     fields = (root / f"proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     priority, policy = int(fields[37]), int(fields[38])
@@ -104,30 +109,38 @@ def read_process(pid: int, root: Path = Path("/")) -> ProcessFacts:
 def _temperatures_degc(root: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     for folder in _THERMAL:
-        for zone in sorted((root / folder).glob("thermal_zone*")):
-            milli = _number(zone / "temp")
-            if milli is not None and milli > 0:  # a sensor that is switched off tells 0 or less, or nothing
-                found[_text(zone / "type") or zone.name] = milli / 1000
+        for zone in entries(root / folder, "thermal_zone*"):
+            milli = number(zone / "temp")
+            if (
+                milli is not None and 0 < milli < 200_000
+            ):  # a sensor that is switched off tells 0, less, nonsense, or nothing
+                found[text(zone / "type") or zone.name] = milli / 1000
     return found
 
 
 def _throttling(root: Path) -> tuple[str, ...]:
     slowed: set[str] = set()
     for folder in _THERMAL:
-        for device in (root / folder).glob("cooling_device*"):
-            kind = _text(device / "type") or device.name
-            if (_number(device / "cur_state") or 0) > 0 and "fan" not in kind.lower():
+        for device in entries(root / folder, "cooling_device*"):
+            kind = text(device / "type") or device.name
+            if (number(device / "cur_state") or 0) > 0 and "fan" not in kind.lower():
                 slowed.add(kind)
     return tuple(sorted(slowed))
 
 
 def _quota_throttles(root: Path) -> int | None:
-    for line in (_text(root / "proc/self/cgroup") or "").splitlines():
+    for line in (text(root / "proc/self/cgroup") or "").splitlines():
         if line.startswith("0::"):
-            words = (_text(root / "sys/fs/cgroup" / line[3:].lstrip("/") / "cpu.stat") or "").split()
-            if "nr_throttled" in words:
-                return int(words[words.index("nr_throttled") + 1])
+            return _counts_of_words(words(root / "sys/fs/cgroup" / line[3:].lstrip("/") / "cpu.stat")).get(
+                "nr_throttled"
+            )
     return None
+
+
+def _counts_of_words(told: list[str]) -> dict[str, int]:
+    """Return the numbers of "usage_usec 5 nr_periods 7", by the word before each."""
+    pairs = ((name, whole(value)) for name, value in zip(told[::2], told[1::2], strict=False))
+    return {name: value for name, value in pairs if value is not None}
 
 
 def _was_throttled(kernel_log: Path) -> bool | None:
@@ -158,27 +171,11 @@ def _cpu_list(status: str) -> tuple[int, ...]:
     return tuple(cpus)
 
 
-def _table(path: Path) -> dict[str, int]:
+def _counts(path: Path) -> dict[str, int]:
     """Return the kB or counts of a file with lines such as "VmHWM:  1234 kB"."""
-    rows = (line.partition(":") for line in (_text(path) or "").splitlines())
-    words = {name: value.split() for name, _, value in rows}
-    return {name: int(value[0]) for name, value in words.items() if value and value[0].isdigit()}
+    told = {name: whole(next(iter(value.split()), None)) for name, value in table(path).items()}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _texts(root: Path, pattern: str) -> list[str]:
-    return [text for text in map(_text, root.glob(pattern)) if text]
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    try:
-        return None if text is None else int(text)
-    except ValueError:
-        return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
+    return [told for told in map(text, entries(root, pattern)) if told]

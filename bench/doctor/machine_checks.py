@@ -7,6 +7,8 @@ import os
 from bench.doctor.check import Check, Verdict, at_least, at_most, unreadable
 from bench.doctor.machine import MachineFacts
 
+_GROUP = "dialout"  # whoever may use the arm's port may use it in time
+
 # Clocks that are read in some 30 ns without entering the kernel, and run evenly.
 _GOOD_CLOCKS = {"tsc", "arch_sys_counter"}
 _BAD_CLOCKS = {"hpet", "acpi_pm", "jiffies", "refined-jiffies"}  # a microsecond and more a look, or coarse
@@ -21,11 +23,15 @@ _HOT_GOOD_DEGC, _HOT_WEAK_DEGC = 85.0, 95.0
 _MEMORY_GOOD_MB, _MEMORY_WEAK_MB = 1000.0, 400.0
 
 
-def machine_checks(facts: MachineFacts, priority: int) -> list[Check]:
-    """Return the checks of a machine on which the command process asks for SCHED_FIFO `priority`."""
+def machine_checks(facts: MachineFacts, priority: int, *, installed: bool = False) -> list[Check]:
+    """Return the checks of a machine on which the command process asks for SCHED_FIFO `priority`.
+
+    Where it is `installed`, its unit gives what this user need not have.
+    """
+    otherwise = Verdict.WEAK if installed else Verdict.BAD
     return [
-        _kernel(facts), _clock(facts), _permitted(priority), _rt_share(facts), _rt_throttled(facts), _governor(facts),
-        _temperature(facts), _slowed(facts), _memory(facts), _cores(facts),
+        _permitted(priority, otherwise), _slowed(facts), _temperature(facts), _kernel(facts), _clock(facts),
+        _rt_share(facts), _rt_throttled(facts), _governor(facts), _memory(facts), _cores(facts),
     ]  # fmt: skip
 
 
@@ -53,7 +59,7 @@ def _clock(facts: MachineFacts) -> Check:
     )
 
 
-def _permitted(priority: int) -> Check:
+def _permitted(priority: int, otherwise: Verdict) -> Check:
     """Try it: an answer from the kernel is better than a guess from limits and capabilities."""
     before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
@@ -66,8 +72,9 @@ def _permitted(priority: int) -> Check:
         name="real-time priority",
         value=f"SCHED_FIFO {priority} is {'' if permitted else 'not '}permitted to this user",
         limit="permitted",
-        verdict=Verdict.GOOD if permitted else Verdict.BAD,
-        remedy=f"give CAP_SYS_NICE or LimitRTPRIO={priority}, as the systemd unit does",
+        verdict=Verdict.GOOD if permitted else otherwise,
+        remedy=f"`echo '@{_GROUP} - rtprio {priority}' | sudo tee -a /etc/security/limits.d/forerun.conf`, be in that group, and"
+        " log in again; or `sudo ./install.sh install`, whose unit gives it",
     )
 
 
@@ -81,7 +88,7 @@ def _rt_share(facts: MachineFacts) -> Check:
         value="no limit" if facts.rt_runtime_us < 0 else f"{ratio:.0%} of a core",
         limit=limit,
         verdict=at_least(ratio, _RT_SHARE_GOOD_RATIO, _RT_SHARE_WEAK_RATIO),
-        remedy="sysctl kernel.sched_rt_runtime_us=950000",
+        remedy="`sudo sysctl -w kernel.sched_rt_runtime_us=950000`; for good, in /etc/sysctl.d/",
         figures={"share_ratio": ratio},
     )
 
@@ -108,7 +115,7 @@ def _governor(facts: MachineFacts) -> Check:
         value=", ".join(facts.governors),
         limit=limit,
         verdict=Verdict.GOOD if facts.governors == ("performance",) else Verdict.WEAK,
-        remedy="a core that sleeps deep wakes late: `jetson_clocks`, or `cpupower frequency-set -g performance`",
+        remedy="a core that sleeps deep wakes late: `sudo jetson_clocks`, or `sudo cpupower frequency-set -g performance`",
     )
 
 
@@ -122,7 +129,7 @@ def _temperature(facts: MachineFacts) -> Check:
         value=f"{hottest_degc:.0f} degC ({sensor})",
         limit=limit,
         verdict=at_most(hottest_degc, _HOT_GOOD_DEGC, _HOT_WEAK_DEGC),
-        remedy="cool it: fan, heat sink, or a lower power mode",
+        remedy="cool it: fan, heat sink, or a lower power mode, `sudo nvpmodel -m ID`",
         figures={"hottest_degc": hottest_degc},
     )
 
@@ -149,7 +156,7 @@ def _memory(facts: MachineFacts) -> Check:
         value=f"{facts.memory_available_mb:.0f} MB{swap}",
         limit=limit,
         verdict=at_least(facts.memory_available_mb, _MEMORY_GOOD_MB, _MEMORY_WEAK_MB),
-        remedy="end what else runs on this machine",
+        remedy="end what else runs on this machine: `ps aux --sort -rss | head`",
         figures={"available_mb": facts.memory_available_mb},
     )
 

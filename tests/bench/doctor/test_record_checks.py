@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.doctor.check import Check, Verdict
-from bench.doctor.examination import examine_machine
+from bench.doctor.examination import Plan, examine_machine
 from bench.doctor.record_checks import record_checks
 from bench.doctor.trial_robot import trial_robot
 from bench.record_rig import BAD, NOW, SIMULATED_ROBOT, RecordRig
@@ -63,7 +63,9 @@ def test_a_camera_that_cannot_name_a_file_is_bad(rig: RecordRig) -> None:
 
 
 def test_they_are_part_of_the_examination(rig: RecordRig) -> None:
-    assert "calibration: joints" in [check.name for check in examine_machine(rig.robot_file).checks]
+    assert "calibration: joints" in [
+        check.name for check in examine_machine(Plan(robot_file=rig.robot_file, only=("robot",))).checks
+    ]
 
 
 def test_a_trial_on_the_robot_has_its_zeros_and_asks_for_no_records(rig: RecordRig, tmp_path: Path) -> None:
