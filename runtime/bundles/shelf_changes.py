@@ -96,11 +96,12 @@ class ShelfPlace:
             yield
 
     def tidy_trials(self, shelf: Shelf) -> None:
-        """Remove the records of trials that are over for good."""
+        """Remove the records of trials that are over for good, and halves of some that a killed service left."""
         wanted = {entry.trial for entry in (shelf.active, shelf.previous) if entry is not None}
         with contextlib.suppress(OSError):  # a few hundred bytes more
             for path in trials_of(self.state).iterdir():
-                if path.suffix == ".toml" and path.stem not in wanted:
+                half = path.name.startswith(".") and path.suffix == ".tmp"
+                if half or (path.suffix == ".toml" and path.stem not in wanted):
                     path.unlink()
 
     def _left_over(self) -> Iterator[Path]:
