@@ -17,6 +17,7 @@ from pathlib import Path
 from interfaces.flight_wire import KIND_CYCLE, KIND_FORESIGHT, KIND_INFERENCE, KIND_LINE, MAX_MESSAGE
 from interfaces.wire import KIND_CHUNK, MAGIC
 from runtime.listening import claim, listen
+from runtime.service.pulse import Turns
 
 _WAITING_MAX_BYTES = 32 * 1024 * 1024  # a minute of 200 Hz: longer than a disk ever stalls
 _READS_MAX = 1000  # of one sender before the next has its turn
@@ -50,6 +51,7 @@ class Inbox:
         self.received: Counter[str] = Counter()  # by kind
         self.dropped: Counter[str] = Counter()  # by kind: gaps in what the senders counted
         self.overflowed = 0  # messages that waited here for too long
+        self.turns = Turns()
         self._path, self._waiting_max_bytes = path, waiting_max_bytes
         self._lock_fd = claim(path, "recorder")
         try:
@@ -92,6 +94,7 @@ class Inbox:
     def _serve(self) -> None:
         while not self._stop.is_set():
             self._read_all()
+            self.turns.ended()
             time.sleep(_LOOK_S)
         for _ in range(_LAST_ROUNDS):  # what was sent before the end
             before = sum(self.received.values())

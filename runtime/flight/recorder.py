@@ -27,8 +27,10 @@ from runtime.flight.inbox import Inbox, kind_of
 from runtime.flight.pictures import Pictures
 from runtime.flight.segments import Segments
 from runtime.flight.shelf import Shelf
+from runtime.service.pulse import Pulse
 
 _FLUSH_NS = 500_000_000  # what a kill may cost
+_INBOX_NS = 5_000_000_000  # longer than one round of listening takes on any machine
 
 
 class Recorder:
@@ -45,6 +47,8 @@ class Recorder:
         rings = [FrameRingReader(ring_path(socket_path, camera.name)) for camera in robot.cameras]
         self._pictures = Pictures(rings, robot.record.image_rate_hz)
         self._inbox = Inbox(socket_path)
+        self._pulse = Pulse()
+        self._pulse.watch("inbox", self._inbox.turns, _INBOX_NS)
         self._rejected = 0
         self._t_flush_ns = 0
         self._t_report_ns = 0
@@ -63,6 +67,18 @@ class Recorder:
     def alive(self) -> bool:
         """Return whether it still hears."""
         return self._inbox.alive
+
+    def hangs(self, t_now_ns: int) -> bool:
+        """Return whether the thread that listens ends no turn any more; to be asked after every step."""
+        return bool(self._pulse.look(t_now_ns))
+
+    def status(self) -> str:
+        """Return in one line whether it writes, and how full its part of the disk is; it changes slowly."""
+        segments, shelf = self._segments, self._shelf
+        if segments.trouble:
+            return f"cannot write the flight record: {segments.trouble}; goes on listening"
+        used_mb, limit_mb = (shelf.old_bytes() + segments.size_bytes) / 1e6, shelf.limit_bytes / 1e6
+        return f"writes {segments.name}, {used_mb:.0f} of at most {limit_mb:.0f} MB"
 
     def step(self, t_now_ns: int) -> None:
         """Write down what came since the last step."""

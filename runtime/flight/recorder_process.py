@@ -6,6 +6,7 @@ python -I -m runtime.flight.recorder_process robots/simulated.toml --live
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import logging
 import os
 import signal
@@ -19,11 +20,14 @@ from interfaces.errors import CalibrationError, ConfigError, RefusedError
 from interfaces.toml_writer import to_toml
 from runtime.calibrated_robot import load_calibrated
 from runtime.flight.recorder import Recorder
+from runtime.service.notifier import Notifier
+from runtime.unblocking_log import log_to
 
 _log = logging.getLogger(__name__)
 LIVE_PORT = 8765  # where Foxglove and Lichtblick look first
 _STEP_S = 0.01  # below any camera's period
 _NICENESS = 5  # on a busy machine the robot goes first
+_STATUS_NS = 5_000_000_000  # how often it says how it is, if that changed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     2 for an impossible robot file, or a calibration record that is not as it must be; 1 where it may not run, or failed.
     """
     arguments = _parse(argv)
-    logging.basicConfig(level=logging.INFO, format="recorder: %(message)s")
+    faulthandler.enable()  # a watchdog's SIGABRT then tells where it hung
+    log_to(sys.stderr.fileno(), "recorder", identifier="forerun-record")
     logging.getLogger("foxglove").setLevel(logging.WARNING)
     told_to_stop = _listen_to_signals()
     try:
@@ -41,11 +46,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         _log.error("%s", error)
         return 1 if isinstance(error, RefusedError) else 2
     os.nice(_NICENESS)
-    while recorder.alive and not told_to_stop:
-        recorder.step(time.monotonic_ns())
-        time.sleep(_STEP_S)
-    recorder.close(time.monotonic_ns())
+    _record(recorder, told_to_stop, Notifier())
     return 0 if told_to_stop else 1
+
+
+def _record(recorder: Recorder, told_to_stop: list[int], notifier: Notifier) -> None:
+    """Write until told to stop; each step that ends, and only that, feeds the watchdog."""
+    said, t_said_ns = "", 0
+    while recorder.alive and not told_to_stop:
+        t_now_ns = time.monotonic_ns()
+        recorder.step(t_now_ns)
+        if not recorder.hangs(t_now_ns):
+            notifier.progress(t_now_ns)
+        if not said:
+            notifier.ready(said := recorder.status())
+        elif t_now_ns - t_said_ns >= _STATUS_NS and recorder.status() != said:
+            notifier.status(said := recorder.status())
+            t_said_ns = t_now_ns
+        time.sleep(_STEP_S)
+    notifier.stopping("ends the file")
+    recorder.close(time.monotonic_ns())
 
 
 def _open(arguments: argparse.Namespace) -> Recorder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Callable, Mapping
 from typing import BinaryIO, cast
@@ -11,7 +10,7 @@ import foxglove
 from foxglove.mcap import MCAPCompression, MCAPWriteOptions, MCAPWriter
 
 from runtime.flight.segment_file import SegmentFile
-from runtime.flight.shelf import Shelf
+from runtime.flight.shelf import FULL, Shelf
 
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 256 * 1024
@@ -26,6 +25,7 @@ class Segments:
     def __init__(self, shelf: Shelf, context: foxglove.Context, head: Head, monotonic_to_epoch_ns: int) -> None:
         """Set up for a shelf; the first `keep_up` begins a file."""
         self.unwritten = 0  # messages that came while there was no room
+        self.trouble = ""  # why nothing is written now
         self._shelf, self._context, self._head, self._offset_ns = shelf, context, head, monotonic_to_epoch_ns
         self._file: SegmentFile | None = None
         self._writer: MCAPWriter | None = None
@@ -100,8 +100,8 @@ class Segments:
         self._writer.flush()
         self._number += 1
         if self._t_retry_ns is not None and self._file.error is None:
-            self._t_retry_ns = None
-            _log.info("writes again: %s", self._file.path)
+            self._t_retry_ns, self.trouble = None, ""
+            _log.info("writes again: %s", self._file.path, extra={"event": "over", "fault": "disk"})
 
     def _end(self) -> None:
         """Close the file."""
@@ -123,8 +123,7 @@ class Segments:
     def _give_up(self, t_now_ns: int, error: OSError) -> None:
         """Leave a file that cannot be written: go on in another where room can be made, else wait."""
         self._end()
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}  # removing files cures nothing else
-        if not full or self._shelf.old_segments <= 1 or not self._shelf.remove_oldest():
+        if error.errno not in FULL or self._shelf.old_segments <= 1 or not self._shelf.remove_oldest():
             self._wait(t_now_ns, error.strerror or str(error))
 
     def _no_reserve(self) -> str:
@@ -132,5 +131,7 @@ class Segments:
 
     def _wait(self, t_now_ns: int, why: str) -> None:
         if self._t_retry_ns is None:
-            _log.warning("cannot write the flight record: %s; looks again every %d s", why, _RETRY_NS // 1_000_000_000)
-        self._t_retry_ns = t_now_ns + _RETRY_NS
+            extra = {"event": "fault", "fault": "disk"}
+            every_s = _RETRY_NS // 1_000_000_000
+            _log.warning("cannot write the flight record: %s; looks again every %d s", why, every_s, extra=extra)
+        self._t_retry_ns, self.trouble = t_now_ns + _RETRY_NS, why

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
 import os
 from pathlib import Path
 
@@ -12,17 +14,22 @@ from runtime.flight.segment_file import SegmentFile
 
 _PATTERN = "flight-*.mcap"
 _MB = 1_000_000
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})  # what is cured by removing files
 
 
 class Shelf:
     """Makes new segments and removes old ones; nothing but flight-*.mcap is touched."""
 
     def __init__(self, folder: Path, config: RecordConfig) -> None:
-        """Find what lies in `folder`, which is made where it is not there; raises RefusedError where it cannot be."""
+        """Find what lies in `folder`, which is made where it is not there; raises RefusedError where it cannot be.
+
+        On a full disk it is made later: a recorder that ended for that would only be started again, and again.
+        """
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RefusedError(f"cannot keep a flight record in {folder}: {error.strerror}") from error
+            if error.errno not in FULL:
+                raise RefusedError(f"cannot keep a flight record in {folder}: {error.strerror}") from error
         self.limit_bytes = round(config.size_max_mb * _MB)
         self.segment_bytes = round(config.segment_mb * _MB)
         self.removed = 0
@@ -49,6 +56,8 @@ class Shelf:
 
     def make_reserve(self) -> bool:
         """Keep the room of one segment free, for others and for closing a file; return False where removing all old ones is not enough."""
+        with contextlib.suppress(OSError):  # it was not made yet, or somebody removed it
+            self._folder.mkdir(parents=True, exist_ok=True)
         while self.free_bytes() < self.segment_bytes:
             if not self.remove_oldest():
                 return False
