@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 
 _PATTERNS = ("nvhost-*", "nvmap", "nvgpu/**/*", "nvidia*", "nvidia-caps/*", "host1x-fence", "nvsciipc")
@@ -11,4 +10,4 @@ _PATTERNS = ("nvhost-*", "nvmap", "nvgpu/**/*", "nvidia*", "nvidia-caps/*", "hos
 def find_accelerators(dev: Path) -> tuple[str, ...]:
     """Return the character devices of a GPU in the folder `dev`, as the robot names them: "/dev/nvmap"."""
     found = {path for pattern in _PATTERNS for path in dev.glob(pattern)}
-    return tuple(sorted(f"/dev/{path.relative_to(dev)}" for path in found if stat.S_ISCHR(path.stat().st_mode)))
+    return tuple(sorted(f"/dev/{path.relative_to(dev)}" for path in found if path.is_char_device()))

@@ -24,5 +24,5 @@ def run_path(value: str, key: str, file: str) -> PurePosixPath:
 
 def writable_line(*paths: PurePosixPath) -> str:
     """Return the line that lets a unit write into the folders of `paths`; nothing where they are all in the working directory."""
-    folders = sorted({str(path.parent) for path in paths} - {str(RUN)})
+    folders = sorted({str(path.parent).replace("%", "%%") for path in paths} - {str(RUN)})
     return f"ReadWritePaths={' '.join(f'-{folder}' for folder in folders)}\n" if folders else ""
