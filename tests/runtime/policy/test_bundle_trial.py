@@ -41,6 +41,21 @@ def test_it_passes_after_its_time_of_work(state: Path) -> None:
     assert not begin(state).on_trial
 
 
+def test_success_that_cannot_be_noted_is_noted_later(state: Path) -> None:
+    trial, last_s = BundleTrial(begin(state)), round(PASSED_AFTER_S)
+    (state / "trials").rename(state / "elsewhere")
+    (state / "trials").write_text("a file, no folder")
+    for t_s in range(last_s + 1):
+        trial.look(t_s * S, works=True, n_not_finite=0)
+    assert trial.on_trial
+    (state / "trials").unlink()
+    (state / "elsewhere").rename(state / "trials")
+    for t_s in range(last_s + 1, 2 * last_s + 1):
+        trial.look(t_s * S, works=True, n_not_finite=0)
+    assert not trial.on_trial
+    assert not begin(state).on_trial
+
+
 def test_time_in_which_it_does_not_work_does_not_count(state: Path) -> None:
     trial = BundleTrial(begin(state))
     for t_s in range(3 * round(PASSED_AFTER_S)):
