@@ -249,8 +249,7 @@ class CommandLoop:
             before, _ = self._said
             self._voice.state(before, state, why)
             self._said = (state, why)
-            if state is not before:
-                self._reporter.changed(state, why, t_now_ns)
+        self._reporter.notice(t_now_ns)
         self._systemd.completed(state, why, t_now_ns, armed=self._joints is not None)
 
     # --- stop

@@ -25,17 +25,20 @@ class Reporter:
         self._dry_run = dry_run
         self._encoder = ReportEncoder()
         self._t_started_ns = self._t_state_ns = time.monotonic_ns()
+        self._state = stage.state
         self._t_fault_ns = 0
         self._last_fault = ""
         self._pid = os.getpid()
         self.realtime: RealtimeReport | None = None
         self.gauge = LoopGauge(config.arm.period_ns)
 
-    def changed(self, state: CommandState, why: str, t_now_ns: int) -> None:
-        """Note that the stage is in another state."""
-        self._t_state_ns = t_now_ns
-        if state is CommandState.FAULT:
-            self._t_fault_ns, self._last_fault = t_now_ns, why
+    def notice(self, t_now_ns: int) -> None:
+        """Look whether the stage is in another state."""
+        if self._stage.state is self._state:
+            return
+        self._state, self._t_state_ns = self._stage.state, t_now_ns
+        if self._state is CommandState.FAULT:
+            self._t_fault_ns, self._last_fault = t_now_ns, self._stage.why
 
     def report(
         self,
@@ -47,6 +50,7 @@ class Reporter:
         t_now_ns: int,
     ) -> memoryview:
         """Return the bytes of a report, valid until the next call; takes less than 0.1 ms."""
+        self.notice(t_now_ns)  # asked in the midst of a period
         stage, arm = self._stage, self._arm
         chunk = stage.chunk
         framed = chunk is not None and chunk.t_capture_ns != 0
