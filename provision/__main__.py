@@ -19,6 +19,7 @@ from interfaces.robot_config import load_robot
 from provision.accelerators import find_accelerators
 from provision.machine_files import machine_files, needed_units
 from provision.needed_units import trouble_with
+from provision.systemd_version import systemd_version
 from provision.written_files import pending, read_noted, write
 
 
@@ -30,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         robot = load_robot(arguments.robot)
         adapter = arguments.adapter or read_noted(root).adapter
         files = machine_files(
-            robot, file=str(arguments.robot), accelerators=find_accelerators(root / "dev"), adapter=adapter
+            robot,
+            file=str(arguments.robot),
+            accelerators=find_accelerators(root / "dev"),
+            adapter=adapter,
+            systemd=systemd_version(root),
         )
         if arguments.needs:
             sys.stdout.writelines(f"{unit}\n" for unit in needed_units(robot))

@@ -16,21 +16,31 @@ from provision.command_drop_in import command_drop_in, socket_drop_in
 from provision.machine_file import HEAD, MachineFile
 from provision.safe_drop_in import safe_drop_in
 from provision.service_drop_ins import policy_drop_in, record_drop_in
+from provision.systemd_version import OLDEST
 
 UNITS = Path("/etc/systemd/system")
 DROP_IN = "50-robot.conf"
 RULES = Path("/etc/udev/rules.d/71-forerun-robot.rules")
+# From 254 on OnFailure= is heard at every end of a unit, also where it is started again: unless it restarts "directly", as before.
+RESTARTS = "40-restarts.conf"
+DIRECT_SINCE = 254
+_RESTARTED = ("forerun-command", "forerun-policy", "forerun-record", "forerun-page")
 NETWORKD_UNIT = "systemd-networkd.service"
 
 
 def machine_files(
-    robot: RobotConfig, *, file: str = "robot.toml", accelerators: Sequence[str] = (), adapter: str | None = None
+    robot: RobotConfig,
+    *,
+    file: str = "robot.toml",
+    accelerators: Sequence[str] = (),
+    adapter: str | None = None,
+    systemd: int = OLDEST,
 ) -> tuple[MachineFile, ...]:
     """Return the files that `robot` needs on its machine, by path.
 
     `file` is the robot file's name for messages; `accelerators` are the device files of this machine's GPU; `adapter`, as
-    "/dev/serial/by-id/...", is the serial adapter that a port named "/dev/forerun-..." is given to. Raises ConfigError where
-    the robot file asks for what a unit cannot have.
+    "/dev/serial/by-id/...", is the serial adapter that a port named "/dev/forerun-..." is given to; `systemd` is its version.
+    Raises ConfigError where the robot file asks for what a unit cannot have.
     """
     port = BusPort.of(robot.arm)
     drop_ins = {
@@ -41,6 +51,9 @@ def machine_files(
         "forerun-safe.service": safe_drop_in(robot),
     }
     files = [MachineFile(UNITS / f"{unit}.d" / DROP_IN, HEAD + text) for unit, text in drop_ins.items() if text]
+    if systemd >= DIRECT_SINCE:
+        text = HEAD + "[Service]\nRestartMode=direct\n"
+        files += [MachineFile(UNITS / f"{name}.service.d" / RESTARTS, text) for name in _RESTARTED]
     files += can_files(port, file)
     rules = adapter_rules(robot, port, adapter, file)
     if rules:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from provision.systemd_version import systemd_version
 from tests.provision.unit_reading import ROOT, unit_files
 
 SYSTEM_UNITS = next(
@@ -49,6 +50,7 @@ def tree(tmp_path: Path, units: Path) -> Path:
         for name in _TARGETS:
             shutil.copy(SYSTEM_UNITS / name, theirs)
         (tmp_path / "lib").symlink_to("usr/lib")
+        (theirs.parent / f"libsystemd-shared-{systemd_version(Path('/'))}.so").touch()
     for name in _PROGRAMS:
         program = tmp_path / name
         program.parent.mkdir(parents=True, exist_ok=True)

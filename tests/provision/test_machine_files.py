@@ -18,6 +18,7 @@ from provision.accelerators import find_accelerators
 from provision.machine_file import MachineFile
 from provision.machine_files import machine_files, needed_units
 from provision.safe_drop_in import uncommanded
+from provision.systemd_version import systemd_version
 from provision.written_files import Change, pending, read_noted, write
 from tests.provision.unit_reading import ROOT, rules, values
 
@@ -183,6 +184,20 @@ def test_the_safe_state_tells_what_these_motors_do(robot_file: Path) -> None:
 
 def test_a_watchdog_that_only_the_makers_tool_sets_is_told() -> None:
     assert "Where their watchdog is set" in uncommanded(RIGS["odrive"]().config)
+
+
+def test_only_the_last_end_calls_a_person(so101: RobotConfig, tmp_path: Path) -> None:
+    # Up to 253 there is no such key, and none is needed; from 254 on the safe state would come with the first crash.
+    folder = tmp_path / "usr/lib/aarch64-linux-gnu/systemd"
+    folder.mkdir(parents=True)
+    for version, expected in ((249, 0), (253, 0), (254, 4), (257, 4)):
+        for old in folder.iterdir():
+            old.unlink()
+        (folder / f"libsystemd-shared-{version}.so").touch()
+        assert systemd_version(tmp_path) == version
+        files = machine_files(so101, systemd=systemd_version(tmp_path))
+        assert sum(values(file.text, "RestartMode") == ["direct"] for file in files) == expected
+    assert systemd_version(tmp_path / "empty") == 249
 
 
 def test_only_device_files_of_a_gpu_are_found(tmp_path: Path) -> None:
