@@ -60,11 +60,10 @@ class BoundedHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:  # pyright: ignore[reportImplicitOverride] - typing has it from 3.12 on
         """Say a record, at once or not at all."""
         try:
-            lines = self._bound.pass_on(self.format(record), time.monotonic_ns())
-        except (TypeError, ValueError):  # cannot be formatted: the complaint would be printed, and block
-            return
-        for line in lines:
-            self._say(line, record.levelno, fields_of(record))
+            for line in self._bound.pass_on(self.format(record), time.monotonic_ns()):
+                self._say(line, record.levelno, fields_of(record))
+        except Exception:  # noqa: BLE001 - a line that cannot be formatted must not end the thread that says it
+            self.handleError(record)
 
     def close(self) -> None:  # pyright: ignore[reportImplicitOverride]
         """Say what is still to be told."""
@@ -95,7 +94,9 @@ def log_to(fd: int, prefix: str, *, identifier: str = "", journal: Journal | Non
     handler = BoundedHandler(UnblockingStream(fd), prefix, journal or Journal(identifier or f"forerun-{prefix}", fd=fd))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    logging.raiseExceptions = False
+    logging.raiseExceptions = (
+        False  # a line that cannot be formatted is lost: the complaint would be printed, and block
+    )
     threading.excepthook = _log_end_of_thread
 
 
