@@ -24,7 +24,7 @@ def adapter_rules(robot: RobotConfig, port: BusPort, adapter: str | None, file: 
     """
     rules = ""
     if port.interface:
-        rules += f'ACTION=="add", SUBSYSTEM=="net", KERNEL=="{port.interface}", ATTR{{tx_queue_len}}="{_QUEUE}"\n'
+        rules += f'ACTION!="remove", SUBSYSTEM=="net", KERNEL=="{port.interface}", ATTR{{tx_queue_len}}="{_QUEUE}"\n'
     chip = gpio_chip(robot, file).removeprefix("/dev/")
     if chip:
         rules += f'SUBSYSTEM=="gpio", KERNEL=="{chip}", GROUP="gpio", MODE="0660"\n'

@@ -63,6 +63,14 @@ def test_nothing_is_for_everybody(rule_file: Path) -> None:
     assert set(modes) == {"0660"}
 
 
+def test_devices_that_are_there_before_the_rules_get_them_too(rule_file: Path) -> None:
+    # At installation, adapters that are plugged in already are only told of a change.
+    said = rules(rule_file.read_text(encoding="utf-8"))
+    assert {(operator, value) for rule in said for key, _, operator, value in rule if key == "ACTION"} == {
+        ("==", "remove")
+    }
+
+
 def test_every_camera_that_the_driver_knows(rule_file: Path) -> None:
     opened: set[str] = set()
     for rule in rules(rule_file.read_text(encoding="utf-8")):
