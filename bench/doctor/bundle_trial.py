@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,6 +40,9 @@ class BundleFacts:
     foresight_p99_ms: float = float("nan")
     action_p50_ms: float = float("nan")
     action_p99_ms: float = float("nan")
+
+
+_NO_FINDING = BundleFacts(trouble="its examination says what is no finding")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +97,12 @@ def parse_bundle(told: str) -> BundleFacts:
     """Return what the process said."""
     try:
         said: Any = json.loads(told)
-        return BundleFacts(**cast("dict[str, Any]", said))
+        facts = BundleFacts(**cast("dict[str, Any]", said))
     except (ValueError, TypeError, RecursionError):
-        return BundleFacts(trouble="its examination says what is no finding")
+        return _NO_FINDING
+    plain = BundleFacts()
+    as_asked = all(type(getattr(facts, each.name)) is type(getattr(plain, each.name)) for each in fields(facts))
+    return facts if as_asked else _NO_FINDING
 
 
 def examine(robot_file: Path, folder: Path, *, measure: bool) -> BundleFacts:
