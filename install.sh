@@ -13,9 +13,26 @@ readonly TEST_PACKAGES=("${DEMO_PACKAGES[@]}" shellcheck gcc libc6-dev) # a comp
 
 usage() {
   cat <<'HELP'
-Usage: ./install.sh demo [options of "forerun demo"]
+Usage: sudo ./install.sh [install] [--robot FILE] [--wheels FOLDER] [--root DIR] [--dry-run] [--no-start] [--yes]
+       sudo ./install.sh upgrade | rollback | uninstall [--purge] [the same options]
+       ./install.sh bundle-wheels FOLDER [--python 3.10] [--platform aarch64]
+       ./install.sh demo [options of "forerun demo"]
        ./install.sh test
        ./install.sh nightly
+
+install  Makes this machine a robot that runs forerun at boot (docs/robot/install.md). A second run changes nothing;
+         where an older version is installed, it is an upgrade.
+upgrade  Puts the version of this checkout beside the one that runs, tests it, and switches; falls back if it does not come up.
+rollback Back to the version before.
+uninstall      Removes all that was installed; robot files, bundles, calibration and flight records stay (--purge asks, and removes them).
+bundle-wheels  Collects all Python packages in a folder, for a robot without network: install --wheels FOLDER
+
+  --robot FILE     becomes /etc/forerun/robot.toml, if there is none yet
+  --wheels FOLDER  take the Python packages from there, and nothing from the network
+  --root DIR       install below DIR and leave this machine alone (no service is started)
+  --dry-run        say every change, and make none
+  --no-start       start no service; they start at the next boot
+  --yes            go on even if the robot is moving
 
 demo   Sets everything up, then lets the trained policy move the simulated robot and shows what happened.
 test   Sets everything up, then runs formatting, lint, types, import rules and all tests,
@@ -228,7 +245,11 @@ run_nightly() {
   say "All checks passed"
 }
 
+# shellcheck source=provision/robot_commands.sh
+source provision/robot_commands.sh
+
 case ${1-} in
+  "" | --[!h]* | install | upgrade | rollback | uninstall | bundle-wheels) robot_command "$@" ;;
   demo) demo "${@:2}" ;;
   test) run_tests ;;
   nightly) run_nightly ;;

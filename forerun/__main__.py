@@ -21,6 +21,7 @@ COMMANDS = {
     "estop": "stop a running robot at once",
     "clear": "clear a fault or an emergency stop of a running robot",
     "doctor": "say whether this machine is fit to move a robot in time, and what to do where it is not",
+    "selftest": "test an installation before it is used; install.sh does that by itself",
     "devices": "list cameras, servos and motors; draft a robot file from them; give a servo its id",
     "calibrate": "measure what is so with one robot: joints, camera, delays; guided, each writes a record",
     "bundle": "install, list, activate and roll back the policies of an installed robot",

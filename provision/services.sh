@@ -1,0 +1,167 @@
+# shellcheck shell=bash
+# systemd: telling it what changed, starting and stopping the robot, and waiting until it is ready.
+
+readonly TARGET=forerun.target
+readonly MUST_BE_READY=(forerun-command.service forerun-policy.service)
+readonly READY_S=30
+
+systemd_runs() { [[ ! $ROOT && -d /run/systemd/system ]]; }
+
+services_run() { systemd_runs && systemctl is-active --quiet forerun-command.service forerun-policy.service; }
+
+make_run_folder() { # /run/forerun, as tmpfiles.d says; at the next boot it is made anew
+  local id found
+  id=$(user_id $SERVICE_USER)
+  found=$(stat -c '%a %u %g' "$ROOT/run/forerun" 2>/dev/null) || found=
+  [[ $found != "750 $id" ]] || return 0
+  standard_folder /run
+  folder /run/forerun 750 $SERVICE_USER
+}
+
+reload_what_changed() {
+  [[ $FILES_CHANGED ]] && systemd_runs || return 0
+  [[ $FILES_CHANGED != */etc/systemd/system/* ]] || systemctl daemon-reload
+  if [[ $FILES_CHANGED == */udev/rules.d/* || $FILES_CHANGED == *.link* ]]; then
+    udevadm control --reload
+    udevadm trigger --action=change --subsystem-match=usb --subsystem-match=tty --subsystem-match=usb-serial \
+      --subsystem-match=hidraw --subsystem-match=net || true
+    udevadm settle --timeout=10 || true
+  fi
+  if [[ $FILES_CHANGED == */etc/systemd/network/* ]] && systemctl is-active --quiet systemd-networkd; then
+    networkctl reload || true
+  fi
+  FILES_CHANGED=
+}
+
+reload_all() {
+  FILES_CHANGED="/etc/systemd/system/ /udev/rules.d/ /etc/systemd/network/"
+  [[ $DRY_RUN ]] || reload_what_changed
+}
+
+enable_needed() { # version folder: units of the system that the robot's files are for, as systemd-networkd for a CAN interface
+  local unit
+  [[ ! $DRY_RUN && ! $ROOT ]] || return 0
+  while read -r unit; do
+    systemctl is-enabled --quiet "$unit" 2>/dev/null || change "enable $unit" enable_unit "$unit"
+  done < <(machine_files "$1" --needs)
+}
+
+enable_unit() {
+  remember unit "$1"
+  systemctl enable --quiet "$1"
+  ! systemd_runs || systemctl start "$1"
+}
+
+our_units() { # prints the units of the version in use that run
+  local unit
+  for unit in "$ROOT$OPT"/current/systemd/forerun*.{target,service,socket}; do
+    [[ $unit == *@* || ! -e $unit ]] || echo "${unit##*/}"
+  done
+}
+
+stop_services() { # in order: systemd knows it, and the command process brakes and holds
+  local units
+  systemd_runs || return 0
+  mapfile -t units < <(our_units)
+  ((${#units[@]})) || return 0
+  change "stop the robot: it brakes and holds, and releases where its file says so" systemctl stop "${units[@]}"
+}
+
+come_up() { # after a switch: start what ran, and what is new
+  systemd_runs || return 0
+  [[ -e $ROBOT ]] || return 0
+  [[ $START == yes ]] || return 0
+  [[ $(noted running) == yes || ! $(noted old) ]] || return 0 # who stopped the robot starts it again
+  start_and_wait
+}
+
+start_and_wait() {
+  systemd_runs || return 0
+  say "Starting the robot, and waiting until it is ready (at most $READY_S s)"
+  systemctl reset-failed 'forerun*' 2>/dev/null || true
+  systemctl start --no-block $TARGET || return 1
+  wait_until_ready
+}
+
+wait_until_ready() {
+  local unit end=$((SECONDS + READY_S))
+  for unit in "${MUST_BE_READY[@]}"; do
+    until [[ $(systemctl is-active "$unit") == active ]]; do
+      if ((SECONDS >= end)) || [[ $(systemctl is-active "$unit") == failed ]]; then
+        tell_not_ready
+        return 1
+      fi
+      sleep 0.2
+    done
+  done
+}
+
+tell_not_ready() {
+  local unit
+  for unit in "${MUST_BE_READY[@]}"; do
+    printf '  %s is %s\n' "$unit" "$(systemctl is-active "$unit")"
+    journalctl --quiet --no-pager -o cat -n 5 -u "$unit" 2>/dev/null | sed 's/^/    /' || true
+  done
+}
+
+refuse_while_moving() { # the version that is to come: the same as now changes nothing, and is never refused
+  local state
+  [[ ! $YES && ! $DRY_RUN && $1 != "$(linked current)" ]] && services_run || return 0
+  state=$(/usr/local/bin/forerun status "$ROBOT" --json 2>/dev/null | sed -n 's/^ *"state": "\([A-Z]*\)".*/\1/p' | head -n 1) || true
+  case $state in
+    READY | HOLDING | FAULT | ESTOP | BOOT) ;;
+    *) refuse "the robot is ${state:-running}, and this stops it: first let it follow nothing (forerun follow none), or say --yes" ;;
+  esac
+}
+
+# --- bundles and engines
+
+put_bundles_on_shelf() {
+  local forerun=$ROOT$OPT/current/venv/bin/python bundle
+  [[ -e $ROOT$ROBOT && ! $DRY_RUN ]] || return 0
+  for bundle in "$ROOT$OPT"/current/robots/bundles/*/; do
+    [[ -e $bundle/manifest.toml ]] || continue
+    "$forerun" -I -m forerun bundle install "$bundle" || say "The bundle $bundle was not put on the shelf"
+  done
+}
+
+build_engines() {
+  [[ -e $ROOT$OPT/current ]] && is_jetson || return 0
+  say "No engines are built: this version runs bundles on ONNX Runtime"
+}
+
+# --- the end
+
+confirm_purge() {
+  local answer
+  [[ $PURGE && ! $DRY_RUN ]] || return 0
+  printf 'This removes robot files, bundles, calibration and flight records in %s and %s. Type yes: ' "$SETTINGS" "$STATE"
+  read -r answer || answer=
+  [[ $answer == yes ]] || refuse "nothing was removed"
+}
+
+remove_people_files() {
+  [[ $PURGE ]] || return 0
+  change "remove $SETTINGS and $STATE" rm -rf "$ROOT$SETTINGS" "$ROOT$STATE"
+}
+
+conclude_uninstall() {
+  local unit folder
+  while read -r unit; do
+    [[ $ROOT ]] || change "disable $unit, which was enabled for the robot" systemctl disable --quiet "$unit"
+  done < <(remembered unit)
+  if is_remembered user "$SERVICE_USER"; then
+    [[ ! -d $ROOT$STATE ]] || change "give what stays in $STATE to root" chown -R 0:0 "$ROOT$STATE"
+    change "remove the user $SERVICE_USER" remove_user
+  fi
+  while read -r folder; do
+    [[ $DRY_RUN ]] || rmdir "$ROOT$folder" 2>/dev/null || true
+  done < <(remembered folder | sort -r)
+  [[ $DRY_RUN ]] || rm -rf "${ROOT:?}$OPT"
+  step=
+  if [[ $DRY_RUN ]]; then
+    printf '\nThis was a dry run: nothing was changed.\n'
+  else
+    printf '\nforerun is removed.%s\n' "$([[ $PURGE ]] || echo " Kept: $SETTINGS, $STATE")"
+  fi
+}
