@@ -1,8 +1,7 @@
 """What the command process says to people: one line per event, to the journal with its fields, or to standard error; never waited for.
 
 `journalctl -u forerun-command FORERUN_EVENT=state` finds every change of state, FORERUN_STATE=FAULT every fault. The recorder hears
-every line; people hear once of what repeats itself, and are told how often it did. A flood of lines hides no fault: those are bounded by
-themselves.
+every line; people hear once of what repeats itself, and are told how often it did. A flood of lines hides no fault.
 """
 
 from __future__ import annotations
@@ -32,14 +31,13 @@ class Voice:
         self._robot = robot
         self._feed = feed
         self._journal = journal or Journal(_IDENTIFIER)
-        self._alarms, self._lines = LineBound(), LineBound()
+        self._bound = LineBound()
 
     def say(self, line: str, level: int = logging.INFO, *, event: str = "line", **fields: str) -> None:
         """Say one line to people and to the recorder; `fields` are for the journal."""
         t_now_ns = time.monotonic_ns()
         self._feed.line(line, level, t_now_ns)
-        bound = self._alarms if level >= logging.ERROR else self._lines
-        for told in bound.pass_on(line, t_now_ns):
+        for told in self._bound.pass_on(line, t_now_ns, urgent=level >= logging.ERROR):
             if told == line:
                 self._out(line, level, event=event, **fields)
             else:
@@ -53,7 +51,7 @@ class Voice:
 
     def close(self) -> None:
         """Say what was held back; nothing more is going to be said."""
-        for line in (*self._alarms.rest(), *self._lines.rest()):
+        for line in self._bound.rest():
             self._out(line, logging.INFO, event="repeated")
 
     def _out(self, line: str, level: int, **fields: str) -> None:

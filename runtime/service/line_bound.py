@@ -18,12 +18,15 @@ class LineBound:
         self._room = float(BURST)
         self._t_room_ns: int | None = None
 
-    def pass_on(self, line: str, t_now_ns: int) -> list[str]:
-        """Return what to say now that `line` is to be said: nothing, the line, or first how many were swallowed before it."""
+    def pass_on(self, line: str, t_now_ns: int, *, urgent: bool = False) -> list[str]:
+        """Return what to say now that `line` is to be said: nothing, the line, or first how many were swallowed before it.
+
+        One that is urgent, a fault, is not lost in a flood of others.
+        """
         if line == self._last and t_now_ns - self._t_last_ns < REPEAT_NS:
             self._repeats += 1
             return []
-        if not self._has_room(t_now_ns):
+        if not self._has_room(t_now_ns) and not urgent:
             self._left_out += 1
             return []
         told = self.rest()

@@ -37,6 +37,14 @@ def test_a_flood_is_cut_and_told() -> None:
     assert bound.pass_on("calm", 60 * S) == [f"({1000 - BURST} lines left out: too many at once)", "calm"]
 
 
+def test_what_is_urgent_is_said_in_a_flood_once() -> None:
+    bound = LineBound()
+    for k in range(100):
+        bound.pass_on(f"fault {k}", k)
+    assert bound.pass_on("the cable", 100, urgent=True)[-1] == "the cable"
+    assert bound.pass_on("the cable", 101, urgent=True) == []
+
+
 def test_at_the_end_what_is_left_is_told() -> None:
     bound = LineBound()
     for _ in range(3):
