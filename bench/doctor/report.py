@@ -14,7 +14,7 @@ from bench.doctor.check import Check, Group, Verdict, all_checks
 FORMAT = 2
 _WORDS = {Verdict.GOOD: "good", Verdict.UNKNOWN: "-", Verdict.WEAK: "weak", Verdict.BAD: "BAD"}
 _NAMED_MAX = 4
-_VALUE_MAX = 60  # characters of a value in the conclusion
+_VALUE_MAX = 80  # characters of a value in the conclusion
 
 
 def table(title: str, groups: Sequence[Group]) -> str:

@@ -22,7 +22,7 @@ def file_check(robot_file: str, name: str, trouble: str) -> Check:
     """Judge the robot file; `trouble` is why it does not load."""
     return Check(
         name="robot file",
-        value=trouble or f"{robot_file}: {name}",
+        value=trouble.removeprefix(f"{robot_file}: ") or f"{robot_file}: {name}",
         limit="loads, each key in its place",
         verdict=good_if(not trouble, Verdict.BAD),
         remedy=f"mend it: `sudoedit {robot_file}`; `forerun devices --write NEW.toml` drafts one",
