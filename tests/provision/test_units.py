@@ -131,7 +131,7 @@ def test_places_and_user_are_those_of_the_installation(units: Path) -> None:
         assert f" {place.robot_file}" in start
         assert _values(unit, "WorkingDirectory") == [str(place.run)]
         assert _values(unit, "Group") == [SERVICE_USER]
-        assert _values(unit, "User") == ([] if name == PAGE_UNIT else [SERVICE_USER])
+        assert _values(unit, "User") == ["forerun-page" if name == PAGE_UNIT else SERVICE_USER]
         assert _values(unit, "PartOf") == [TARGET_UNIT]
     assert _values(units / "forerun-command.socket", "ListenSequentialPacket") == [f"{place.run}/command.sock"]
     (wanted,) = _values(units / TARGET_UNIT, "Wants")
@@ -189,10 +189,12 @@ def test_its_page_says_what_the_units_say(units: Path) -> None:
 
 def test_who_gets_which_group(units: Path) -> None:
     lines = (units / "forerun.sysusers").read_text(encoding="utf-8").splitlines()
-    (user,) = [line for line in lines if line.startswith("u ")]
-    name = re.fullmatch(r'u (\w+) - "([^":,]*)" /\S+ -', user)  # systemd refuses a colon in the full name
-    assert name is not None
-    assert name[1] == SERVICE_USER
+    users = [line for line in lines if line.startswith("u ")]
+    named = [
+        re.fullmatch(r'u ([\w-]+) - "[^":,]*" /\S* -', user) for user in users
+    ]  # a colon in the full name is refused
+    assert [each[1] for each in named if each] == [SERVICE_USER, "forerun-page"]
+    assert f"m forerun-page {SERVICE_USER}" in lines
     given = {line.split()[2] for line in lines if line.startswith("m ")}
     rules = (units / "70-forerun.rules").read_text(encoding="utf-8")
     assert set(re.findall(r'GROUP="(\w+)"', rules)) <= given  # what the rules open, the service can open
