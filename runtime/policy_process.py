@@ -175,6 +175,8 @@ class PolicyProcess:
         self.feed = feed = PolicyFeed(Path(robot.record.socket), seeing)
         frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board)
         frame_rate_hz = min(camera.rate_hz for camera in seeing)
+        foresight = ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed)
+        foresight.patience_ns = max(foresight.patience_ns, round(policy.foresight_age_max_ms * 2e6))
         self._loops: dict[str, Loop] = {
             **{
                 f"camera {config.name}": CameraLoop(
@@ -182,7 +184,7 @@ class PolicyProcess:
                 )
                 for camera, config in zip(self._cameras, seeing, strict=True)
             },
-            "foresight": ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed),
+            "foresight": foresight,
             "action": ActionLoop(self._action_stage, rest_stage, policy.action_rate_hz, link, board, feed),
         }
         self._threads = [

@@ -15,6 +15,7 @@ from runtime.policy.latency_estimate import LatencyEstimate
 from runtime.policy.rest_stage import REST
 from runtime.service.pulse import Turns
 
+_PATIENCE_NS = 4_000_000_000  # ten times the age at which robot files call foresight too old to act on
 _LOOK_S = 0.1  # how often a silent camera lets the thread look whether it should stop
 
 
@@ -28,8 +29,6 @@ class Foresees(Protocol):
 
 class ForesightLoop:
     """Foresees from a set of frames the moment it is whole, skipping sets to keep the rate; idle while nothing is followed."""
-
-    patience_ns = 4_000_000_000  # ten times the age at which a robot file calls foresight too old to act on
 
     def __init__(
         self,
@@ -46,6 +45,7 @@ class ForesightLoop:
         self._board = board
         self._feed = feed
         self.turns = Turns()
+        self.patience_ns = _PATIENCE_NS
 
     def run(self) -> None:
         """Foresee until the board says stop; raises DeviceError when the engine fails."""

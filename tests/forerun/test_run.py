@@ -164,6 +164,14 @@ def test_killed_in_motion_the_arm_brakes_and_stands_as_the_servos_saw_it(
     assert steps_ticks.max() <= STEP_MAX_TICKS
 
 
+def test_it_follows_what_the_robot_file_says_without_being_told(folder: Path) -> None:
+    robot_file = robot_at(folder)
+    robot_file.write_text(robot_file.read_text().replace("[policy]\n", '[policy]\nfollow = "rest"\n'))
+    with StartedForerun(folder, "run", str(robot_file), "--no-record") as robot:
+        robot.wait_for("policy: follows rest")
+        robot.wait_for("-> FOLLOWING")
+
+
 def test_another_terminal_stops_and_clears_it(running: StartedForerun, folder: Path, robot_file: Path) -> None:
     for name, status, says in (
         ("estop", 0, "stopped: ESTOP: the cat"),
