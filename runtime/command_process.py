@@ -6,6 +6,7 @@ python -I -m runtime.command_process robots/simulated.toml --log commands.npz
 from __future__ import annotations
 
 import argparse
+import contextlib
 import faulthandler
 import logging
 import sys
@@ -24,7 +25,7 @@ from runtime.command.log import CommandLog
 from runtime.command.loop import CommandLoop
 from runtime.command.memory_reserve import reserve_memory
 from runtime.command.realtime import enter_realtime
-from runtime.command.voice import say
+from runtime.command.voice import say, say_refused
 from runtime.flight.feed import FlightFeed
 from runtime.known_arm import known_arm
 from runtime.link import CommandListener
@@ -45,18 +46,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         log = _log_for(config) if arguments.log else None
         loop = _open_loop(calibrated, log, arguments)
     except (ConfigError, CalibrationError, RefusedError) as error:
-        say(_refusal(error))
+        say_refused(_refusal(error))
         return _status_of(error)
-    faulthandler.enable(all_threads=False)  # where it hung, when the watchdog aborts it
+    with contextlib.suppress(RuntimeError):  # there is no standard error
+        faulthandler.enable(all_threads=False)  # says where it hung, when the watchdog aborts it
     try:
         for warning in calibrated.warned_of(ARM_KINDS):
-            loop.say(warning, logging.WARNING)
+            loop.say(warning, logging.WARNING, event="calibration")
         _enter_realtime(config, loop)
         reserve = reserve_memory()
         loop.run()
         del reserve  # until here nobody else may have it
     except (CalibrationError, RefusedError) as error:
-        loop.say(_refusal(error), logging.ERROR)
+        loop.say(_refusal(error), logging.ERROR, event="refused")
         return _status_of(error)
     finally:
         with loop.ending():
@@ -100,8 +102,8 @@ def _enter_realtime(config: RobotConfig, loop: CommandLoop) -> None:
     loop.runs_under(report)
     if config.runtime.realtime == "preferred":
         for lack in report.missing:
-            loop.say(f"without real time: {lack}", logging.WARNING)
-    loop.say(f"{config.name}: {config.arm.rate_hz:g} Hz, {report.line()}")
+            loop.say(f"without real time: {lack}", logging.WARNING, event="realtime")
+    loop.say(f"{config.name}: {config.arm.rate_hz:g} Hz, {report.line()}", event="realtime")
 
 
 def _log_for(config: RobotConfig) -> CommandLog:

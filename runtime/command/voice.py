@@ -59,12 +59,18 @@ class Voice:
             say(line)
 
 
+def say_refused(line: str) -> None:
+    """Say why there is no loop at all: to the journal, or to standard error."""
+    if not Journal(_IDENTIFIER).say(line, logging.ERROR, event="refused"):
+        say(line)
+
+
 def say(line: str) -> None:
     """Write one line for people to standard error, unless that would block, or nobody is there to read it."""
     data = f"command: {line}\n".encode(errors="replace")
     if len(data) > _LINE_MAX_BYTES:
         data = data[: _LINE_MAX_BYTES - 1] + b"\n"
-    with contextlib.suppress(OSError, ValueError):  # closed, or gone
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # gone, closed, or never there
         poll = select.poll()
         poll.register(sys.stderr.fileno(), select.POLLOUT)
         if poll.poll(0):

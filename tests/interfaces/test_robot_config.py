@@ -31,6 +31,7 @@ def test_every_shipped_robot_file_loads(path: Path) -> None:
         ("rate_hz = 100.0", "rate_hz = 0.0", "arm.rate_hz"),
         ("depth = true", "deep = true", "cameras[0].deep"),
         ('realtime = "preferred"', 'realtime = "yes"', "runtime.realtime"),
+        ("[runtime]", '[runtime]\non_stop = "drop"', "runtime.on_stop"),
     ],
 )
 def test_a_wrong_robot_file_names_the_key(tmp_path: Path, old: str, new: str, key: str) -> None:
@@ -41,3 +42,11 @@ def test_a_wrong_robot_file_names_the_key(tmp_path: Path, old: str, new: str, ke
     with pytest.raises(ConfigError) as caught:
         load_robot(path)
     assert caught.value.key == key
+
+
+def test_an_arm_is_held_when_it_is_stopped_unless_its_file_says_otherwise(tmp_path: Path) -> None:
+    text = (ROBOTS / "simulated.toml").read_text(encoding="utf-8")
+    path = tmp_path / "robot.toml"
+    for written, meant in (("", "hold"), ('on_stop = "hold"', "hold"), ('on_stop = "release"', "release")):
+        path.write_text(text.replace("[runtime]", f"[runtime]\n{written}", 1), encoding="utf-8")
+        assert load_robot(path).runtime.on_stop == meant
