@@ -36,9 +36,9 @@ def run(place: RobotPlace, port: int) -> int:
         threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
         ready = f"http://{HOST}:{server.port}/"
         _log.info("status page of %s at %s", poller.robot.name, ready)
-        notifier.ready(ready)
+        heard = notifier.ready(ready)
         while poller.alive and not stop.wait(_LOOK_S):
-            pass
+            heard = heard or notifier.ready(ready)  # where systemd was too busy
         notifier.stopping("asked to end")
         server.shutdown()
     if not stop.is_set():

@@ -8,7 +8,6 @@ what they could embed is marked as not for them.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import re
 import socket
@@ -132,6 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> None:
         self.close_connection = True
+        self.request_version = "HTTP/1.0"  # one that was asked in the way of 1991 gets its headers, too
         self.send_response(reply.status)
         allowed = {"Allow": "GET"} if reply.status is HTTPStatus.METHOD_NOT_ALLOWED else {}
         length = {"Content-Type": reply.kind, "Content-Length": str(len(reply.body))}
@@ -157,10 +157,8 @@ class _Bounded(io.RawIOBase):
         left_s = (self._t_end_ns - time.monotonic_ns()) * 1e-9
         size = min(len(buffer), self._left_bytes)
         if left_s <= 0 or size == 0:
-            return 0  # the end, as far as we are concerned
+            raise ConnectionAbortedError("too slow, or too much")  # an end of file would pass for the end of a request
         self._connection.settimeout(left_s)
-        with contextlib.suppress(OSError):
-            count = self._connection.recv_into(buffer, size)
-            self._left_bytes -= count
-            return count
-        return 0
+        count = self._connection.recv_into(buffer, size)
+        self._left_bytes -= count
+        return count

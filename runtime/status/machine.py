@@ -8,6 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.status.units import CHILD_ENVIRONMENT
+
 _PATIENCE_S = 3.0
 
 
@@ -38,7 +40,9 @@ def clock_synchronised() -> bool | None:
     """Return whether the clock follows a time server, as systemd tells; it takes some ten milliseconds."""
     asked = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        answer = subprocess.run(
+            asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, env=CHILD_ENVIRONMENT
+        )
         return {"yes": True, "no": False}.get(answer.stdout.strip())
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -56,7 +57,8 @@ class Service:
         )
         if asked.returncode != 0:
             why = " ".join(asked.stderr.split()) or f"systemctl ended with status {asked.returncode}"
-            raise RefusedError(f"systemctl {' '.join(words[:2])}: {why}")
+            root = "" if os.geteuid() == 0 else " (only root may: put sudo before it)"
+            raise RefusedError(f"systemctl {' '.join(words[:2])}: {why}{root}")
 
     def last_words(self, since: datetime) -> str:
         """Return what the command process said of the arm when it ended after `since`; empty where the journal does not tell."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,11 +33,17 @@ class UnitStatus:
     says: str  # the last line the process told of itself
 
 
+# What a child of ours gets of our environment: not NOTIFY_SOCKET, at which systemctl would report its own troubles as ours.
+CHILD_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
+
+
 def read_units(command: Sequence[str] = ("systemctl",)) -> tuple[UnitStatus, ...]:
     """Return the units of ours that this machine knows; none where it has none, or no systemd."""
     asked = [*command, "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", *UNITS]
     try:
-        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        answer = subprocess.run(
+            asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, env=CHILD_ENVIRONMENT
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return parse_units(answer.stdout)
