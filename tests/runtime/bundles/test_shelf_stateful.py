@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from typing_extensions import override
 
 from bench.bundle_rig import make_bundle
@@ -73,6 +73,19 @@ class AnyOrder(RuleBasedStateMachine):
 
     # --- what people do
 
+    @initialize(n_installed=st.integers(0, 3), proven=st.booleans(), n_starts=st.integers(0, 4))
+    def begin_somewhere(self, n_installed: int, proven: bool, n_starts: int) -> None:  # noqa: FBT001
+        """Begin anywhere from an empty shelf to one with a bundle proven and the next one's trial under way."""
+        for edition in EDITIONS[:n_installed]:
+            self.install(edition, None)
+        if n_installed >= 1 and proven:
+            self.activate(EDITIONS[0], None)
+            self.start()
+            self.work_well()
+        if n_installed >= 2:
+            self.activate(EDITIONS[1], None)
+            self.start_again(n_starts)
+
     @rule(edition=editions, cut=st.none() | steps)
     def install(self, edition: str, cut: int | None) -> None:
         done: list[str] = []
@@ -107,7 +120,19 @@ class AnyOrder(RuleBasedStateMachine):
             with pytest.raises(BundleError):
                 switch()
         else:
+            before = self.shelf()
             self.changed(switch, cut)
+            if before is not None and cut is None:
+                self.look_behind(before)
+
+    def look_behind(self, before: Shelf) -> None:
+        """Check that what is proven is not given up for what is not."""
+        after = self.shelf()
+        proven = [e.folder for e in (before.active, before.previous) if e and e.trial in self.proven]
+        assert after is not None
+        if set(proven) - {after.active.folder}:
+            assert after.previous is not None
+            assert after.previous.folder in proven
 
     @rule(cut=st.none() | steps)
     def roll_back(self, cut: int | None) -> None:
@@ -155,6 +180,12 @@ class AnyOrder(RuleBasedStateMachine):
             if self.run.name in self.spoilt:
                 self.turn_out_bad()
                 self.start()
+
+    @rule(times=st.integers(2, 4))
+    def start_again(self, times: int) -> None:
+        """Start it, and again, as when it crashes or the power is cut."""
+        for _ in range(times):
+            self.start()
 
     def look(self, run: BundleRun) -> None:
         """Check that what runs may run."""
@@ -252,5 +283,9 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(
-    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # to shrink takes minutes
+    max_examples=25,
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
