@@ -86,4 +86,7 @@ class RecordedLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:  # pyright: ignore[reportImplicitOverride] - typing has it from 3.12 on
         """Send one line; never waits."""
-        self._feed.line(record.getMessage(), record.levelno, time.monotonic_ns())
+        try:
+            self._feed.line(record.getMessage(), record.levelno, time.monotonic_ns())
+        except (TypeError, ValueError):  # it cannot be formatted: that must not end the thread that says it
+            self.handleError(record)

@@ -231,6 +231,24 @@ def test_a_missing_camera_holds_up_no_boot_and_is_named(peer: CommandPeer, start
     assert service.end() == 0
 
 
+@pytest.mark.usefixtures("peer")
+def test_the_program_itself_is_ready_without_its_camera_after_15_s_and_tells_where_it_stood(
+    folder: Path, robot_file: Path
+) -> None:
+    path = write_robot(folder, robot_file)
+    path.write_text(path.read_text().replace('driver = "simulated"', 'driver = "realsense"'))
+    command = (sys.executable, "-I", "-m", "forerun", "policy", str(path))
+    with WatchedService(command, folder, watchdog_s=10.0) as service:
+        service.wait_ready()
+        assert service.t_ready_ns is not None
+        assert service.t_ready_ns - service.t_started_ns > 15e9
+        assert service.statuses[-1].startswith("FAULT: camera front | follows nothing | camera 0")
+        service.wait_for(lambda: service.t_fed_ns > (service.t_ready_ns or 0), "fed")
+        assert service.end(signal.SIGABRT) == -signal.SIGABRT
+        assert "Fatal Python error: Aborted" in service.said
+        assert "in tend" in service.said
+
+
 def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, start: Start, control: Path) -> None:
     service = start("no: robot file", follow='"lift"')
     peer.wait_for_chunks(3)
