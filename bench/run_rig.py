@@ -60,6 +60,11 @@ class StartedForerun:
                 os.kill(pid, signal.SIGKILL)
         self.hang_up()
 
+    @property
+    def fileno(self) -> int:
+        """Return our end of its terminal, or of the pipe it talks to."""
+        return self._fd
+
     def hang_up(self) -> None:
         """Close our end of its terminal, or of the pipe it talks to."""
         if self._fd >= 0:
