@@ -93,6 +93,7 @@ class LiveWorld:
                 "success_s": None if self._success_ns is None else self._success_ns * 1e-9,
                 "joints_rad": self._world.joint_positions_rad.tolist(),
                 "hand": self._world.hand.is_there,
+                "drives": self._servos.all_drive,
                 "tip_m": self._world.tip_position_m().tolist(),
                 "frames": self._n_frames,
                 "skipped_s": self._skipped_ns * 1e-9,
