@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.doctor.asking import Answer
-from bench.doctor.patient import Patient
+from bench.doctor.patient import Heard, Patient
 from bench.doctor.service import UNITS
 from interfaces.installed import COMMAND_UNIT, POLICY_UNIT, SAFE_UNIT, TARGET_UNIT
 from interfaces.robot_config import RobotConfig, load_robot
@@ -75,9 +75,9 @@ FILES: Mapping[str, str] = {
     "   0: 0100007F:21C2 00000000:0000 0A 00000000:00000000 00:00000000 00000000   998        0 41 1\n",
     "etc/passwd": "root:x:0:0:root:/root:/bin/bash\nforerun:x:998:998::/:/usr/sbin/nologin\n",
     "etc/group": "root:x:0:\ndialout:x:20:forerun\nvideo:x:44:forerun\nplugdev:x:46:forerun\nrender:x:104:forerun\nforerun:x:998:\n",
-    "opt/forerun/versions/1/VERSION": "0.1.0\n",
+    "opt/forerun/versions/1/complete": "",
     "opt/forerun/versions/1/venv/bin/forerun": "#!\n",
-    "opt/forerun/versions/0/VERSION": "0.0.9\n",
+    "opt/forerun/versions/0/complete": "",
     "var/lib/forerun/bundles/small/manifest.toml": "",
     "run/forerun/operator.sock": "",
 }  # fmt: skip
@@ -168,6 +168,6 @@ def patient(root: Path, robot: RobotConfig, answers: Mapping[str, Answer]) -> Pa
         return answers["python" if name.startswith("python") else name]
 
     return Patient(
-        root=root, robot_file=robot_file, robot=robot, robot_trouble="", folder=root / "run/forerun", report=None, ask=ask,
+        root=root, robot_file=robot_file, robot=robot, robot_trouble="", folder=root / "run/forerun", heard=Heard(), ask=ask,
         ask_long=lambda _command: answers["bundle"], now=NOW,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -13,11 +15,13 @@ from pathlib import Path
 from bench.doctor.asking import ask, ask_nobody
 from bench.doctor.check import Check, Group, Verdict, all_checks, unreadable
 from bench.doctor.groups import LOOKS, Look, Seen
-from bench.doctor.patient import Patient
+from bench.doctor.patient import Heard, Patient
 from interfaces.command_report import CommandReport
-from interfaces.errors import ForerunError
+from interfaces.errors import DeviceError, ForerunError
+from interfaces.installed import COMMAND_UNIT, SERVICE_USER
+from interfaces.operator_wire import OperatorOrder, Order
 from interfaces.robot_config import RobotConfig, load_robot
-from runtime.operator_link import ask_report
+from runtime.operator_link import OperatorAsker
 
 TIMEOUT_S = 4.5  # for all groups; one of them alone has longer
 _ALONE_S = 60.0
@@ -74,7 +78,7 @@ def find_patient(plan: Plan) -> Patient:
         robot=robot,
         robot_trouble=trouble,
         folder=plan.folder,
-        report=_report(plan.folder, robot) if here else None,
+        heard=hear(plan.folder, robot) if here else Heard(),
         ask=partial(ask, timeout_s=_ASK_S) if here else ask_nobody,
         ask_long=partial(ask, timeout_s=_time_s(plan) - _REPORT_S),
         now=plan.now,
@@ -128,10 +132,32 @@ def _load(robot_file: Path) -> tuple[RobotConfig | None, str]:
         return None, str(error)
 
 
-def _report(folder: Path, robot: RobotConfig | None) -> CommandReport | None:
+def hear(folder: Path, robot: RobotConfig | None) -> Heard:
+    """Return what the robot's command process tells of itself. Its bus is not touched."""
     if robot is None:
-        return None
+        return Heard()
+    socket = folder / robot.runtime.operator_socket
+    parent = socket.parent
+    shut = os.path.lexists(parent) and not os.access(parent, os.X_OK)
+    if shut or (os.path.lexists(socket) and not os.access(socket, os.W_OK)):
+        remedy = f"`sudo usermod -aG {SERVICE_USER} $USER`, then log in again"
+        return Heard(silence=f"{socket} is not for this user", remedy=remedy)
     try:
-        return ask_report(folder / robot.runtime.operator_socket, _REPORT_S)
-    except (ForerunError, OSError):  # not running, or not ours to ask
-        return None
+        with contextlib.closing(OperatorAsker(socket)) as asker:
+            report, trouble = _report(asker)
+    except DeviceError:  # nobody listens there
+        return Heard()
+    if trouble:
+        remedy = f"`journalctl -u {COMMAND_UNIT} -n 50`, then `forerun stop; forerun start`"
+        return Heard(silence=trouble, remedy=remedy, hung=True)
+    return Heard(report=report)
+
+
+def _report(asker: OperatorAsker) -> tuple[CommandReport | None, str]:
+    """Return the report, or why there is none though somebody listens."""
+    try:
+        asker.send(OperatorOrder(order=Order.REPORT))
+        report = asker.receive_report(_REPORT_S)
+    except DeviceError as error:
+        return None, str(error)
+    return report, "" if report else f"its command process does not answer within {_REPORT_S:g} s"

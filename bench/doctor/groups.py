@@ -26,7 +26,7 @@ from bench.doctor.power_checks import power_checks
 from bench.doctor.record_checks import record_checks
 from bench.doctor.rights import read_rights
 from bench.doctor.rights_checks import needed_groups, rights_checks
-from bench.doctor.robot_checks import file_check, running_checks
+from bench.doctor.robot_checks import file_check, running_checks, silence_check
 from bench.doctor.serial_checks import serial_checks
 from bench.doctor.serial_port import read_port
 from bench.doctor.service import read_service
@@ -61,11 +61,11 @@ def _robot(patient: Patient) -> Seen:
     found = [file_check(str(patient.robot_file), robot.name if robot else "", patient.robot_trouble)]
     if robot is None:
         return Seen(found)
-    if patient.report is not None:
-        found += running_checks(patient.report, robot.arm)
+    heard = patient.heard
+    found += running_checks(heard.report, robot.arm) if heard.report else silence_check(heard)
     found += record_checks(patient.robot_file, robot, patient.now)
     return Seen(
-        [*found, wire_check(robot.arm)], "" if patient.report else "the robot is not running: no state, no motors"
+        [*found, wire_check(robot.arm)], "" if heard.may_run else "the robot is not running: no state, no motors"
     )
 
 
@@ -88,7 +88,7 @@ def _bundle(patient: Patient) -> Seen:
     state = patient.installation.state
     shelf = read_shelf_facts(state) if state.is_dir() and patient.runs_from_shelf else ShelfFacts()
     folder = chosen_folder(shelf, state, patient.robot_file, robot)
-    facts = read_bundle(patient.robot_file, folder, patient.ask_long, measure=patient.report is None)
+    facts = read_bundle(patient.robot_file, folder, patient.ask_long, measure=not patient.heard.may_run)
     return Seen(bundle_checks(facts, shelf, robot.policy, jetson=patient.is_jetson))
 
 
@@ -109,7 +109,7 @@ def _usb(patient: Patient) -> Seen:
     facts = read_usb(patient.root)
     wanted = any(camera.driver == "realsense" for camera in cameras)
     attached = any(device.is_realsense for device in facts.devices)
-    running = patient.report is not None
+    running = patient.heard.may_run
     # A camera in use is not to be asked: it has frames to deliver.
     seen = None if running else list_cameras(patient.ask) if wanted and attached else SeenCameras()
     checks = usb_checks(facts, seen, cameras, patient.root)

@@ -20,7 +20,7 @@ def _current(link: Link) -> Check:
     broken = f"{link.target}, which is no whole version" if link.there else "/opt/forerun/current is not there"
     return Check(
         name="version that runs",
-        value=f"{link.version} ({link.target})" if link.whole else broken,
+        value=link.version if link.whole else broken,
         limit="/opt/forerun/current leads to a whole version",
         verdict=good_if(link.whole, Verdict.BAD),
         remedy="`sudo ./install.sh install`",
@@ -30,7 +30,7 @@ def _current(link: Link) -> Check:
 def _previous(link: Link) -> Check:
     return Check(
         name="version before",
-        value=f"{link.version} ({link.target})" if link.whole else link.target or "none yet",
+        value=link.version if link.whole else link.target or "none yet",
         limit="whole, or none yet",
         verdict=good_if(link.whole or not link.there),
         remedy="there is nothing to fall back to: `sudo ./install.sh upgrade` makes the present one the previous",

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from bench.doctor.accounts import read_accounts
-from bench.doctor.reading import entries, lines, text
+from bench.doctor.reading import entries, lines
 from interfaces.installed import SERVICE_USER, Installation
 
 _LISTENING = "0A"
@@ -27,7 +27,7 @@ class Link:
     there: bool
     target: str  # as it is written
     whole: bool  # it leads to a version with a Python of its own, in the folder of versions
-    version: str  # as the version calls itself
+    version: str  # the name of its folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,9 @@ def _link(installation: Installation, link: Path) -> Link:
     inside = place.parent == (installation.code / "versions").resolve()
     python = place / "venv/bin/python"
     # The version's Python leads to the machine's; below another root it leads out of it, and counts as it stands.
-    whole = inside and (python.is_symlink() if installation.root != Path("/") else python.exists())
-    return Link(there=True, target=target, whole=whole, version=text(place / "VERSION") or place.name)
+    works = python.is_symlink() if installation.root != Path("/") else python.exists()
+    whole = inside and works and (place / "complete").exists()  # the stamp that install.sh writes last
+    return Link(there=True, target=target, whole=whole, version=place.name)
 
 
 def _owned(what: str, folder: Path, trusted_uid: int) -> Owned:
@@ -144,11 +145,12 @@ def _listeners(root: Path) -> tuple[Listener, ...] | None:
     accounts = read_accounts(root)
     if SERVICE_USER not in accounts.users or not (root / _TABLES[0]).is_file():
         return None
-    uid = str(accounts.users[SERVICE_USER][0])
+    # The status page is a user of its own, forerun-page.
+    uids = {str(uid) for name, (uid, _) in accounts.users.items() if name.partition("-")[0] == SERVICE_USER}
     found: list[Listener] = []
     for line in (line for name in _TABLES for line in lines(root / name)[1:]):
         fields = line.split()
-        if len(fields) > 7 and fields[3] == _LISTENING and fields[7] == uid:
+        if len(fields) > 7 and fields[3] == _LISTENING and fields[7] in uids:
             listener = _address(fields[1])
             found += [listener] if listener is not None and not ip_address(listener.address).is_loopback else []
     return tuple(found)

@@ -26,11 +26,10 @@ _MEMORY_GOOD_MB, _MEMORY_WEAK_MB = 1000.0, 400.0
 def machine_checks(facts: MachineFacts, priority: int, *, installed: bool = False) -> list[Check]:
     """Return the checks of a machine on which the command process asks for SCHED_FIFO `priority`.
 
-    Where it is `installed`, its unit gives what this user need not have.
+    Where it is `installed`, its unit asks for that, and a person's own shell need not be permitted.
     """
-    otherwise = Verdict.WEAK if installed else Verdict.BAD
     return [
-        _permitted(priority, otherwise), _slowed(facts), _temperature(facts), _kernel(facts), _clock(facts),
+        *([] if installed else [_permitted(priority)]), _slowed(facts), _temperature(facts), _kernel(facts), _clock(facts),
         _rt_share(facts), _rt_throttled(facts), _governor(facts), _memory(facts), _cores(facts),
     ]  # fmt: skip
 
@@ -59,7 +58,7 @@ def _clock(facts: MachineFacts) -> Check:
     )
 
 
-def _permitted(priority: int, otherwise: Verdict) -> Check:
+def _permitted(priority: int) -> Check:
     """Try it: an answer from the kernel is better than a guess from limits and capabilities."""
     before, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
@@ -72,7 +71,7 @@ def _permitted(priority: int, otherwise: Verdict) -> Check:
         name="real-time priority",
         value=f"SCHED_FIFO {priority} is {'' if permitted else 'not '}permitted to this user",
         limit="permitted",
-        verdict=Verdict.GOOD if permitted else otherwise,
+        verdict=Verdict.GOOD if permitted else Verdict.BAD,
         remedy=f"`echo '@{_GROUP} - rtprio {priority}' | sudo tee -a /etc/security/limits.d/forerun.conf`, be in that group, and"
         " log in again; or `sudo ./install.sh install`, whose unit gives it",
     )

@@ -17,6 +17,21 @@ _CAN_NAME = re.compile(r"[a-z]+[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the robot's command process told, if it runs."""
+
+    report: CommandReport | None = None
+    silence: str = ""  # why it told nothing, though it runs, or may run
+    remedy: str = ""
+    hung: bool = False  # it listens, and does not answer
+
+    @property
+    def may_run(self) -> bool:
+        """Return whether the robot runs, or may for all that is known: then it is not to be disturbed."""
+        return self.report is not None or bool(self.silence)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Patient:
     """One machine, whose files lie below `root`, for one robot."""
 
@@ -25,7 +40,7 @@ class Patient:
     robot: RobotConfig | None  # None where its file does not load
     robot_trouble: str  # why it does not
     folder: Path  # where its sockets lie
-    report: CommandReport | None  # of its command process; None where it does not run, or is not ours to ask
+    heard: Heard  # of its command process
     ask: Ask
     ask_long: Ask  # for what may take long: a bundle's inference
     now: datetime  # UTC

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from bench.doctor.check import Check, Verdict, at_least, at_most, good_if, unreadable
+from bench.doctor.patient import Heard
 from interfaces.arm_config import ArmConfig
 from interfaces.command_report import CommandReport
 from interfaces.messages import CommandState
@@ -15,6 +16,7 @@ from interfaces.messages import CommandState
 _VOLTAGE_GOOD_RATIO = 1.05
 _TEMPERATURE_RESERVE_DEGC = 10.0
 
+_STATE, _STATE_LIMIT = "state of the robot", "no fault, no emergency stop"
 _STOPPED = {CommandState.FAULT, CommandState.ESTOP}
 
 
@@ -27,6 +29,14 @@ def file_check(robot_file: str, name: str, trouble: str) -> Check:
         verdict=good_if(not trouble, Verdict.BAD),
         remedy=f"mend it: `sudoedit {robot_file}`; `forerun devices --write NEW.toml` drafts one",
     )
+
+
+def silence_check(heard: Heard) -> list[Check]:
+    """Judge a robot that runs, or may run, and tells nothing; none for one that does not run."""
+    if not heard.silence:
+        return []
+    verdict = Verdict.BAD if heard.hung else Verdict.WEAK
+    return [Check(name=_STATE, value=heard.silence, limit=_STATE_LIMIT, verdict=verdict, remedy=heard.remedy)]
 
 
 def running_checks(report: CommandReport, arm: ArmConfig) -> list[Check]:
@@ -42,9 +52,9 @@ def motor_checks(report: CommandReport, arm: ArmConfig) -> list[Check]:
 def _state(report: CommandReport) -> Check:
     fault = f"; the last fault was: {report.last_fault}" if report.last_fault else ""
     return Check(
-        name="state of the robot",
+        name=_STATE,
         value=f"{report.state.name}: {report.why}{fault}",
-        limit="no fault, no emergency stop",
+        limit=_STATE_LIMIT,
         verdict=good_if(report.state not in _STOPPED, Verdict.BAD),
         remedy="look at the robot, mend the cause, then `forerun clear`",
     )

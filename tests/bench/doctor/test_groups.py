@@ -14,6 +14,7 @@ import pytest
 from bench.doctor.asking import Answer
 from bench.doctor.check import GROUPS, Check, Verdict
 from bench.doctor.groups import LOOKS
+from bench.doctor.patient import Heard
 from bench.jetson_rig import (
     BUNDLE,
     BY_ID,
@@ -109,6 +110,8 @@ def test_a_fit_can_bus_is_good_all_over(tmp_path: Path) -> None:
         ("software", {"usr/local/lib/librealsense2.so.2.55": ""}, "librealsense", WEAK, "librealsense2.so.2.55"),
         ("installed", {"opt/forerun/current": "gone"}, "version that runs", BAD, "not there"),
         ("installed", {"opt/forerun/versions/1/venv/bin/python": "gone"}, "version that runs", BAD, "no whole version"),
+        ("installed", {"opt/forerun/versions/1/complete": "gone"}, "version that runs", BAD, "no whole version"),
+        ("installed", {"opt/forerun/versions/0/complete": "gone"}, "version before", WEAK, "versions/0"),
         ("installed", {"opt/forerun/previous": "gone"}, "version before", GOOD, "none yet"),
         ("machine", {"sys/kernel/realtime": "0", "proc/version": "Linux\n"}, "kernel", WEAK, "not PREEMPT_RT"),
     ],
@@ -225,7 +228,7 @@ def test_what_is_wrong_with_the_cameras_is_found(
 
 def test_a_camera_in_use_is_not_asked(tmp_path: Path) -> None:
     machine = patient(plant(tmp_path), serial_robot(), {})
-    running = replace(machine, report=object())
+    running = replace(machine, heard=Heard(silence="hangs"))
     look = next(look for look in LOOKS if look.name == "usb")
     (camera, *_) = look.at(running).checks
     assert (camera.value, camera.verdict) == ("in use by the robot that runs", GOOD)
