@@ -120,8 +120,8 @@ def _rt_group(facts: RightsFacts) -> Check:
         value="the kernel shares it out between control groups" if facts.rt_group_sched else "not shared out",
         limit=limit,
         verdict=good_if(not facts.rt_group_sched),
-        remedy="fine where real-time priority above is good; else a service gets EPERM: add rt_group_sched=0 to the kernel's"
-        " parameters, or `sudo sysctl -w kernel.sched_rt_runtime_us=-1`",
+        remedy="fine where real-time priority is permitted; else a service gets EPERM: `sudo sysctl -w"
+        " kernel.sched_rt_runtime_us=-1`, or, on newer kernels, rt_group_sched=0 among their parameters",
     )
 
 

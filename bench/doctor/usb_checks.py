@@ -82,12 +82,12 @@ def _chosen(camera: CameraConfig, seen: SeenCameras, name: str, limit: str) -> C
 
 
 def _speed(device: UsbDevice) -> Check:
-    name, limit = f"USB speed: {device.name} at {device.place}", f"{USB3_MBIT_S:.0f} Mbit/s (USB 3) or more"
+    name, limit = f"USB speed: {device.place}", f"{USB3_MBIT_S:.0f} Mbit/s (USB 3) or more"
     if device.speed_mbit_s is None:
         return unreadable(name, limit)
     return Check(
         name=name,
-        value=f"{device.speed_mbit_s:g} Mbit/s",
+        value=f"{device.speed_mbit_s:g} Mbit/s, {device.name}",
         limit=limit,
         verdict=at_least(device.speed_mbit_s, USB3_MBIT_S, USB3_MBIT_S),
         remedy="another port (blue, or marked SS), a short USB 3 cable, no USB 2 hub; `lsusb -t` shows it",
@@ -100,7 +100,7 @@ def _firmware(camera: SeenCamera) -> Iterator[Check]:
     if not camera.firmware:
         return
     yield Check(
-        name=f"camera firmware: {camera.name} {camera.serial}",
+        name=f"camera firmware: {camera.serial}",
         value=said[0].partition(";")[0] if said else camera.firmware,
         limit="the oldest that librealsense accepts, or newer",
         verdict=good_if(not said, Verdict.BAD),
