@@ -96,9 +96,7 @@ def run(
         process.follow(follow if follow is not None else told_by(robot_file, robot, process.instructions))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _number, _frame: process.stop.set())
-        if robot.runtime.realtime != "off":
-            go_first()
-        process.start()
+        process.start(first=robot.runtime.realtime != "off")
         clock.done("threads")
         process.tend(notifier, clock)
     finally:
@@ -195,9 +193,11 @@ class PolicyProcess:
         self.failure: str | None = None  # what ended the process, where it was not told to stop
         self.refused = False  # and started again it would end the same way
 
-    def start(self) -> None:
-        """Start every thread."""
+    def start(self, *, first: bool = False) -> None:
+        """Start every thread; those that see and infer `first` of all load, but not the one that answers people."""
         self._control.start()
+        if first:
+            go_first()
         for thread in self._threads:
             thread.start()
 
