@@ -62,6 +62,16 @@ def test_half_of_the_prefix_is_refused(tmp_path: Path, robot: RobotConfig) -> No
         open_bundle(folder, robot)
 
 
+@pytest.mark.parametrize("part", ["", *FILES, "manifest.toml"])
+def test_one_that_everybody_may_write_is_refused(tiny_folder: Path, robot: RobotConfig, part: str) -> None:
+    place = tiny_folder / part
+    place.chmod(place.stat().st_mode | 0o020)  # a checkout under umask 002
+    assert open_bundle(tiny_folder, robot).manifest.name == "tiny"
+    place.chmod(place.stat().st_mode | 0o002)
+    with pytest.raises(BundleError, match=rf"{place}: everybody may write it \(mode 0\d+\)"):
+        open_bundle(tiny_folder, robot)
+
+
 def test_the_bundle_lies_beside_the_robot_file(robot_file: Path, robot: RobotConfig) -> None:
     assert bundle_folder(robot_file, robot) == robot_file.parent / robot.policy.bundle
 
