@@ -66,6 +66,7 @@ folder() { # path, mode, owner: made, or made right
 }
 
 set_folder() { # path, mode, "user group" by number
+  [[ $1 == "$OPT" ]] || standard_folder "$(dirname "$1")"
   mkdir -p "$ROOT$1"
   chown "${3/ /:}" "$ROOT$1"
   chmod "$2" "$ROOT$1"
@@ -90,36 +91,40 @@ user_id() { # root, or the service's user: prints user and group by number, also
   fi
 }
 
-make_user() {
-  [[ ! $(user_id $SERVICE_USER) ]] || return 0
-  change "make the system user and group $SERVICE_USER" add_user
+our_users() { sed -nE 's/^u!? +([^ ]+).*/\1/p' systemd/forerun.sysusers; }
+
+needed_groups() { sed -nE 's/^m +[^ ]+ +//p' systemd/forerun.sysusers; }
+
+make_users() {
+  local user
+  while read -r user; do
+    [[ $(user_id "$user") ]] || change "make the system user and group $user" add_user "$user"
+  done < <(our_users)
 }
 
-add_user() {
+add_user() { # name: of systemd-sysusers, which makes all that are missing; remembered first
   local group
-  remember user "$SERVICE_USER"
   while read -r group; do
     grep -qs "^$group:" "$ROOT/etc/group" || remember group "$group"
-  done < <(sed -n 's/^m [^ ]* //p' systemd/forerun.sysusers)
+  done < <(needed_groups)
+  remember user "$1"
   if command -v systemd-sysusers >/dev/null; then
-    systemd-sysusers ${ROOT:+--root="$ROOT"} - <systemd/forerun.sysusers
+    systemd-sysusers ${ROOT:+--root="$ROOT"} - < <(grep -E "^u!? +$1 |^m +$1 " systemd/forerun.sysusers)
   else
     useradd ${ROOT:+--prefix "$ROOT"} --system --user-group --no-create-home --home-dir /nonexistent \
-      --shell /usr/sbin/nologin "$SERVICE_USER"
+      --shell /usr/sbin/nologin "$1"
   fi
-  [[ $(user_id $SERVICE_USER) ]] || stop "the user $SERVICE_USER was not made"
+  [[ $(user_id "$1") ]] || stop "the user $1 was not made"
 }
 
-remove_user() {
-  local group
-  if [[ $(user_id $SERVICE_USER) ]]; then
-    userdel ${ROOT:+--prefix "$ROOT"} "$SERVICE_USER" 2>/dev/null || true
-  fi
-  if grep -qs "^$SERVICE_USER:" "$ROOT/etc/group"; then
-    groupdel ${ROOT:+--prefix "$ROOT"} "$SERVICE_USER" || true
-  fi
-  while read -r group; do # that were made for it, unless somebody else is in them by now
-    ! grep -qs "^$group:[^:]*:[^:]*:$" "$ROOT/etc/group" || groupdel ${ROOT:+--prefix "$ROOT"} "$group" || true
+remove_users() {
+  local name
+  while read -r name; do
+    [[ ! $(user_id "$name") ]] || userdel ${ROOT:+--prefix "$ROOT"} "$name" 2>/dev/null || true
+    ! grep -qs "^$name:" "$ROOT/etc/group" || groupdel ${ROOT:+--prefix "$ROOT"} "$name" || true
+  done < <(remembered user)
+  while read -r name; do # groups that were made for them, unless somebody else is in them by now
+    ! grep -qs "^$name:[^:]*:[^:]*:$" "$ROOT/etc/group" || groupdel ${ROOT:+--prefix "$ROOT"} "$name" || true
   done < <(remembered group)
 }
 
@@ -128,7 +133,7 @@ make_places() {
   folder $OPT 755 root
   folder $VERSIONS 755 root
   standard_folder /etc
-  make_user
+  make_users
   folder $SETTINGS 755 root
   folder $STATE 755 root
   folder $STATE/bundles 755 root

@@ -134,13 +134,14 @@ install_robot() {
   build_version "$id"
   if [[ $(linked current) == "$id" ]]; then
     say "Version $id is installed: its files"
+    put_bundles_on_shelf "$id"
     place_files
     reload_what_changed
   else
     test_version "$id"
+    put_bundles_on_shelf "$id" # before the services look for one
     switch_version "$id"
   fi
-  put_bundles_on_shelf
   build_engines
   remove_old_versions
   conclude

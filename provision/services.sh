@@ -22,7 +22,7 @@ reload_what_changed() {
   [[ $FILES_CHANGED ]] && systemd_runs || return 0
   [[ $FILES_CHANGED != */etc/systemd/system/* ]] || systemctl daemon-reload
   if [[ $FILES_CHANGED == */udev/rules.d/* || $FILES_CHANGED == *.link* ]]; then
-    udevadm control --reload
+    udevadm control --reload || true # a container has no udevd
     udevadm trigger --action=change --subsystem-match=usb --subsystem-match=tty --subsystem-match=usb-serial \
       --subsystem-match=hidraw --subsystem-match=net || true
     udevadm settle --timeout=10 || true
@@ -107,8 +107,8 @@ tell_not_ready() {
 refuse_while_moving() { # the version that is to come: the same as now changes nothing, and is never refused
   local state
   [[ ! $YES && ! $DRY_RUN && $1 != "$(linked current)" ]] && services_run || return 0
-  state=$(/usr/local/bin/forerun status "$ROBOT" --json 2>/dev/null | sed -n 's/^ *"state": "\([A-Z]*\)".*/\1/p' | head -n 1) || true
-  case $state in
+  state=$(/usr/local/bin/forerun status "$ROBOT" --json 2>/dev/null | sed -n 's/^ *"state": "\([A-Za-z]*\)".*/\1/p' | head -n 1) || true
+  case ${state^^} in
     READY | HOLDING | FAULT | ESTOP | BOOT) ;;
     *) refuse "the robot is ${state:-running}, and this stops it: first let it follow nothing (forerun follow none), or say --yes" ;;
   esac
@@ -116,13 +116,34 @@ refuse_while_moving() { # the version that is to come: the same as now changes n
 
 # --- bundles and engines
 
-put_bundles_on_shelf() {
-  local forerun=$ROOT$OPT/current/venv/bin/python bundle
+put_bundles_on_shelf() { # version: those that came with it; where no bundle is in charge yet, the one that the robot file names
+  local version=$ROOT$VERSIONS/$1 bundle name
   [[ -e $ROOT$ROBOT && ! $DRY_RUN ]] || return 0
-  for bundle in "$ROOT$OPT"/current/robots/bundles/*/; do
+  for bundle in "$version"/robots/bundles/*/; do
+    name=$(basename "$bundle")
     [[ -e $bundle/manifest.toml ]] || continue
-    "$forerun" -I -m forerun bundle install "$bundle" || say "The bundle $bundle was not put on the shelf"
+    ! on_shelf "$bundle" || continue
+    say "The bundle $name: checked on this machine, and put on the shelf"
+    if ! shelf "$version" install "$bundle"; then
+      printf '  %s was not put on the shelf; forerun bundle install does it later\n' "$name"
+    elif [[ ! -e $ROOT$STATE/bundles/shelf.toml ]] && grep -q "^bundle = \"bundles/$name\"" "$ROOT$ROBOT"; then
+      shelf "$version" activate "$name" --skip-dry-run --no-restart || true
+    fi
+    CHANGES=$((CHANGES + 1))
   done
+}
+
+on_shelf() { # folder of a bundle: is one with the same manifest, which has the hashes of all its files, on the shelf?
+  local manifest
+  for manifest in "$ROOT$STATE"/bundles/*/manifest.toml; do
+    ! cmp -s "$manifest" "$1/manifest.toml" || return 0
+  done
+  return 1
+}
+
+shelf() { # version folder, action of `forerun bundle`, its object and options
+  (cd / && "$1/venv/bin/python" -I -m forerun bundle "$2" "${@:3}" --shelf "$ROOT$STATE" --robot "$ROOT$ROBOT" \
+    --trusted-keys "$ROOT$SETTINGS/trusted-keys")
 }
 
 build_engines() {
@@ -152,7 +173,7 @@ conclude_uninstall() {
   done < <(remembered unit)
   if is_remembered user "$SERVICE_USER"; then
     [[ ! -d $ROOT$STATE ]] || change "give what stays in $STATE to root" chown -R 0:0 "$ROOT$STATE"
-    change "remove the user $SERVICE_USER" remove_user
+    change "remove the users $(remembered user | paste -sd' ')" remove_users
   fi
   while read -r folder; do
     [[ $DRY_RUN ]] || rmdir "$ROOT$folder" 2>/dev/null || true

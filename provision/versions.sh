@@ -112,8 +112,11 @@ test_version() { # version: a version that fails is removed, and was never switc
 as_service() { # command: as the units run it, so that what the service user cannot read shows now
   local id
   read -ra id <<<"$(user_id $SERVICE_USER)"
+  scratch
+  chmod 711 "$SCRATCH"
+  install -d -o "${id[0]}" -g "${id[1]}" -m 700 "$SCRATCH/home" # matplotlib and others keep something there
   (cd / && exec setpriv --reuid="${id[0]}" --regid="${id[1]}" --clear-groups --no-new-privs \
-    nice -n 10 env -i PATH=/usr/bin:/bin LANG=C.UTF-8 HOME=/nonexistent "$@" 9<&-)
+    nice -n 10 env -i PATH=/usr/bin:/bin LANG=C.UTF-8 HOME="$SCRATCH/home" TMPDIR="$SCRATCH/home" "$@" 9<&-)
 }
 
 # --- what is no longer needed
