@@ -12,7 +12,7 @@ import contextlib
 import re
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -80,7 +80,7 @@ def _stretch(name: str, pid: int | None, operator: Path, seconds: float) -> Figu
 
 
 @contextlib.contextmanager
-def _viewers(address: str, count: int) -> Iterator[None]:
+def _viewers(address: str, count: int) -> Generator[None, None, None]:
     stop = threading.Event()
 
     def view() -> None:

@@ -44,8 +44,9 @@ function drawCurves(status) {
     const top = Math.max(1e-9, ...known, limits[key] && Math.max(...known) > 0.6 * limits[key] ? limits[key] : 0) * 1.08;
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("viewBox", "0 0 240 100"); svg.setAttribute("preserveAspectRatio", "none");
-    const line = document.createElementNS(svg.namespaceURI, "polyline"), first = 240 - values.length;
-    line.setAttribute("points", values.map((value, k) => value === null ? null : `${first + k},${(100 - 100 * value / top).toFixed(1)}`).filter(Boolean).join(" "));
+    const line = document.createElementNS(svg.namespaceURI, "path"), first = 240 - values.length;
+    line.setAttribute("d", values.map((value, k) => value === null ? "" : // where nobody told, there is a gap
+      `${k && values[k - 1] !== null ? "L" : "M"}${first + k} ${(100 - 100 * value / top).toFixed(1)}`).join(""));
     svg.append(line);
     const value = made("b", "", number(values.length ? values[values.length - 1] : null, 0));
     value.append(made("i", "", ` ${unit}`));

@@ -45,7 +45,7 @@ def figures(status: RobotStatus) -> dict[str, float | None]:
     """Return what is worth a curve."""
     arm, policy = status.arm, status.policy
     return {
-        "foresight_age_ms": _ms(policy.foresight_age_s) if policy else None,
+        "foresight_age_ms": _ms(policy.foresight_age_s) if policy and policy.foresees else None,
         "chunk_age_ms": _ms(arm.chunk_age_s) if arm else None,
         "frame_age_ms": _ms(arm.frame_age_s) if arm else None,
         "camera_hz": policy.cameras[0].rate_hz if policy and policy.cameras else None,

@@ -45,8 +45,11 @@ def _of_arm(arm: ArmStatus) -> Iterator[str]:
 def _of_policy(policy: PolicyStatus) -> Iterator[str]:
     for source, text in sorted(policy.faults.items()):
         yield f"{source}: {text}"
-    if policy.instruction is not None:
-        yield from (words for loop in (policy.foresight, policy.action) if (words := _slow(loop)))
+    if policy.instruction is not None and (words := _slow(policy.action)):
+        yield words
+    if policy.foresees:
+        if words := _slow(policy.foresight):
+            yield words
         age_s, limit_s = policy.foresight_age_s, policy.foresight_age_max_s
         if age_s is not None and age_s > _AGE_WEAK_RATIO * limit_s:
             yield f"the newest foresight is {age_s * 1000:.0f} ms old; from {limit_s * 1000:.0f} on no chunk is made"

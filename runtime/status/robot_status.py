@@ -13,6 +13,7 @@ from runtime.status.machine import MachineStatus
 from runtime.status.units import UnitStatus
 
 FORMAT = 1
+REST = "rest"  # the instruction that needs no foresight: runtime/policy/rest_stage.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,11 @@ class PolicyStatus:
     faults: dict[str, str]  # now, by source
     last_fault: str | None
     bundle: BundleStatus | None
+
+    @property
+    def foresees(self) -> bool:
+        """Return whether it should: it does not when it follows nothing, or goes to rest, and then its foresight only grows older."""
+        return self.instruction not in {None, REST}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

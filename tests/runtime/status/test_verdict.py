@@ -86,3 +86,10 @@ def test_who_tells_nothing_is_not_warned_of() -> None:
     nobody = replace(status().machine, record_free_mb=None, clock_synchronised=None, temperatures_degc={})
     assert warnings_of(status(arm=arm(joints=unknown), machine=nobody)) == ()
     assert ROBOT.arm.temperature_max_degc == arm().temperature_max_degc
+
+
+def test_foresight_is_not_missed_where_none_is_needed() -> None:
+    idle = replace(policy(instruction="rest", foresight_age_s=90.0), foresight=replace(policy().foresight, rate_hz=0.0))
+    assert warnings_of(status(policy=idle)) == ()
+    assert warnings_of(status(policy=replace(idle, instruction=None))) == ()
+    assert len(warnings_of(status(policy=replace(idle, instruction="push")))) == 2
