@@ -249,7 +249,10 @@ run_nightly() {
 source provision/robot_commands.sh
 
 case ${1-} in
-  "" | --[!h]* | install | upgrade | rollback | uninstall | bundle-wheels) robot_command "$@" ;;
+  install | upgrade | rollback | uninstall | bundle-wheels) robot_command "$@" ;;
+  "" | --[!h]*) # on a robot's board that means: install. Elsewhere nobody is made a robot by a slip
+    if is_jetson || [[ $* == *--root* || $* == *--dry-run* ]]; then robot_command "$@"; else usage >&2; exit 2; fi
+    ;;
   demo) demo "${@:2}" ;;
   test) run_tests ;;
   nightly) run_nightly ;;

@@ -178,7 +178,7 @@ conclude_uninstall() {
   while read -r folder; do
     [[ $DRY_RUN ]] || rmdir "$ROOT$folder" 2>/dev/null || true
   done < <(remembered folder | sort -r)
-  [[ $DRY_RUN ]] || rm -rf "${ROOT:?}$OPT"
+  [[ $DRY_RUN ]] || rm -rf "$ROOT${OPT:?}"
   step=
   if [[ $DRY_RUN ]]; then
     printf '\nThis was a dry run: nothing was changed.\n'

@@ -85,7 +85,7 @@ switch_back() { # why
     start_and_wait || printf '  version %s did not come up either: see journalctl -u "forerun*"\n' "$old"
   fi
   end_switch
-  [[ $new == "$older" ]] || rm -rf "${ROOT:?}$VERSIONS/$new" 2>/dev/null || true
+  [[ $new == "$older" ]] || rm -rf "$ROOT${VERSIONS:?}/$new" 2>/dev/null || true
 }
 
 finish_cut_off_switch() { # of an earlier run
