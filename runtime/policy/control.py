@@ -8,7 +8,7 @@ reply                      the status, or {"error": "..."} for a request that ma
 
 {"picture": "front"}       the newest picture of that camera, of the first where it says true; at most five new ones a second
 reply                      {"camera": "front", "number": 812, "age_ms": 31.2, "width_px": 424, "height_px": 240, "jpeg": base64}
-{"foresight": true}        the newest context tokens, rounded; of many, means of blocks, so that there are 64 x 64 at most
+{"foresight": true}        the newest context tokens, rounded, as often; of many, means of blocks, so that there are 64 x 64 at most
 reply                      {"sequence": 96, "instruction": "push", "age_ms": 48.0, "n_tokens": 8, "token_dim": 32,
                            "tokens_per_row": 1, "features_per_column": 1, "tokens": [[0.123, ...], ...]}
 """

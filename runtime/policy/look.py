@@ -13,11 +13,13 @@ import numpy as np
 from PIL import Image
 
 from interfaces.errors import RefusedError
-from interfaces.messages import ContextTokens, Frame, Rgb
+from interfaces.messages import ContextTokens, Foresight, Frame, Rgb
 from runtime.policy.board import PolicyBoard
 
 JPEG_MAX_BYTES = 40_000  # 53 kB in base64: within REPLY_MAX_BYTES of interfaces/request_socket.py
-PICTURE_PAUSE_NS = 200_000_000  # a picture is encoded at most so often; whoever asks earlier gets the last one again
+PICTURE_PAUSE_NS = (
+    200_000_000  # a picture or foresight is made ready at most so often; whoever asks earlier gets the last again
+)
 _WIDTH_MAX_PX, _HEIGHT_MAX_PX = 640, 480
 _QUALITIES = (80, 60, 40)
 _ROWS_MAX = _COLUMNS_MAX = 64
@@ -32,12 +34,19 @@ class _Encoded(NamedTuple):
     shown: Shown
 
 
+class _Drawn(NamedTuple):
+    t_ns: int
+    foresight: Foresight
+    shown: Shown
+
+
 class Look:
     """Shows what is on the board; for one thread."""
 
     def __init__(self, board: PolicyBoard) -> None:
         self._board = board
         self._pictures: dict[str, _Encoded] = {}  # the last of each camera
+        self._foresight: _Drawn | None = None
 
     def picture(self, camera: str | None, t_now_ns: int) -> Shown:
         """Return the newest picture of a camera, None for the first; raises RefusedError where there is none.
@@ -61,19 +70,24 @@ class Look:
         newest = self._board.foresights.newest()
         if newest is None:
             raise RefusedError("no foresight yet: nothing is followed, or there are no pictures")
-        foresight = newest.value
-        n_tokens, token_dim = foresight.tokens.shape
-        rows, columns = -(-n_tokens // _ROWS_MAX), -(-token_dim // _COLUMNS_MAX)
-        return {
-            "sequence": foresight.sequence,
-            "instruction": foresight.instruction,
-            "age_ms": _ms(t_now_ns - foresight.t_capture_ns),
-            "n_tokens": n_tokens,
-            "token_dim": token_dim,
-            "tokens_per_row": rows,
-            "features_per_column": columns,
-            "tokens": _numbers(_averaged(foresight.tokens, rows, columns)),
-        }
+        drawn = self._foresight
+        if drawn is None or (newest.value is not drawn.foresight and t_now_ns - drawn.t_ns >= PICTURE_PAUSE_NS):
+            drawn = self._foresight = _Drawn(t_now_ns, newest.value, _foresight(newest.value))
+        return {**drawn.shown, "age_ms": _ms(t_now_ns - drawn.foresight.t_capture_ns)}
+
+
+def _foresight(foresight: Foresight) -> Shown:
+    n_tokens, token_dim = foresight.tokens.shape
+    rows, columns = -(-n_tokens // _ROWS_MAX), -(-token_dim // _COLUMNS_MAX)
+    return {
+        "sequence": foresight.sequence,
+        "instruction": foresight.instruction,
+        "n_tokens": n_tokens,
+        "token_dim": token_dim,
+        "tokens_per_row": rows,
+        "features_per_column": columns,
+        "tokens": _numbers(_averaged(foresight.tokens, rows, columns)),
+    }
 
 
 def _picture(frame: Frame) -> Shown:

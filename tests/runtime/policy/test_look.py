@@ -77,6 +77,19 @@ def test_no_more_pictures_are_encoded_than_people_can_see(make_frame: Callable[.
     assert later["age_ms"] == PICTURE_PAUSE_NS / MS - 30
 
 
+def test_no_more_foresight_is_drawn_than_people_can_see() -> None:
+    board = PolicyBoard()
+    look = Look(board)
+    for k, t_ns in enumerate((0, PICTURE_PAUSE_NS - 1, PICTURE_PAUSE_NS)):
+        tokens = np.full((2, 2), k, np.float32)
+        board.foresights.put(
+            Foresight(sequence=k, instruction="push", t_capture_ns=t_ns, t_done_ns=t_ns, tokens=tokens)
+        )
+        shown = look.foresight(t_ns)
+        assert (shown["sequence"], shown["tokens"][0][0]) == ((0, 0.0) if k < 2 else (2, 2.0))
+        assert shown["age_ms"] == (round(t_ns / MS, 1) if k < 2 else 0.0)
+
+
 def test_what_is_not_there_is_refused() -> None:
     board = PolicyBoard()
     look = Look(board)
