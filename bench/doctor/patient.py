@@ -52,8 +52,8 @@ class Patient:
 
     @property
     def is_installed(self) -> bool:
-        """Return whether install.sh was here."""
-        return self.installation.current.is_symlink() or self.installation.settings.is_dir()
+        """Return whether install.sh was here; what an uninstallation leaves, the files of people, does not count."""
+        return self.installation.code.is_dir()
 
     @property
     def runs_from_shelf(self) -> bool:
