@@ -71,7 +71,10 @@ come_up() { # after a switch: start what ran, and what is new
   systemd_runs || return 0
   [[ -e $ROBOT ]] || return 0
   [[ $START == yes ]] || return 0
-  [[ $(noted running) == yes || ! $(noted old) ]] || return 0 # who stopped the robot starts it again
+  if [[ $(noted running) == no && $(noted old) ]]; then # who stopped the robot starts it again
+    printf '  the robot was stopped, and stays so: sudo forerun start\n'
+    return 0
+  fi
   start_and_wait
 }
 

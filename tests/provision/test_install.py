@@ -96,8 +96,8 @@ def test_everything_lies_where_it_should(workshop: Workshop) -> None:
     roots, services = ("0o755", 0), ("0o750", int(uid))
     assert list(modes.values()) == [roots, roots, roots, roots, services, services, roots, services]
     assert {each.name for each in version.iterdir()} >= {"venv", "systemd", "robots", "VERSION", "complete"}
-    assert os.readlink(root / "usr/local/bin/forerun") == "/opt/forerun/current/venv/bin/forerun"
-    assert os.readlink(root / "etc/forerun/bundles") == "/var/lib/forerun/bundles"
+    assert str((root / "usr/local/bin/forerun").readlink()) == "/opt/forerun/current/venv/bin/forerun"
+    assert str((root / "etc/forerun/bundles").readlink()) == "/var/lib/forerun/bundles"
     assert (root / "etc/systemd/system/forerun-command.service").is_file()
     assert (root / "etc/systemd/system/multi-user.target.wants/forerun.target").is_symlink()
     assert (root / "var/lib/forerun/bundles/shelf.toml").is_file(), "the bundle that the robot file names is in charge"
