@@ -97,7 +97,7 @@ def _adapter(entry: Path, dev: Path) -> FoundAdapter:
         usb_id=usb_id,
         serial=_text(usb / "serial") if usb else "",
         driver=(entry / "device" / "driver").resolve().name,
-        latency_ms=int(latency) if latency.isdecimal() else None,
+        latency_ms=int(latency) if latency.isdecimal() and len(latency) < 10 else None,  # an int may refuse 5000 digits
         holders=tuple(find_holders(str(device))),
         permitted=os.access(device, os.R_OK | os.W_OK),
     )

@@ -58,6 +58,18 @@ def test_no_file_crashes_it(machine: Path, name: str, data: bytes) -> None:
         (machine / name).write_text(FILES[name])
 
 
+@pytest.mark.parametrize(
+    "data", ["²".encode(), b"9" * 5000, b"\0\xff", b"1e999 : = |"], ids=["digit", "long", "bytes", "signs"]
+)
+def test_what_looks_like_a_number_and_is_none_crashes_it_in_no_file(machine: Path, data: bytes) -> None:
+    for name in sorted(set(FILES) - {"proc/self/limits"}):
+        (machine / name).write_bytes(data)
+        try:
+            assert look_at_all(machine, serial_robot(), programs())
+        finally:
+            (machine / name).write_text(FILES[name])
+
+
 @QUIET
 @given(data=st.binary(max_size=300))
 def test_no_counter_crashes_it(tmp_path: Path, data: bytes) -> None:
