@@ -113,7 +113,7 @@ refuse_while_moving() { # the version that is to come: the same as now changes n
   state=$(/usr/local/bin/forerun status "$ROBOT" --json 2>/dev/null | sed -n 's/^ *"state": "\([A-Za-z]*\)".*/\1/p' | head -n 1) || true
   case ${state^^} in
     READY | HOLDING | FAULT | ESTOP | BOOT) ;;
-    *) refuse "the robot is ${state:-running}, and this stops it: first let it follow nothing (forerun follow none), or say --yes" ;;
+    *) refuse "the robot is ${state:-running}, and this stops it: first let it follow nothing (forerun follow nothing), or say --yes" ;;
   esac
 }
 

@@ -53,6 +53,7 @@ finish_switch() { # the link is set: files, services; back where they do not com
   if ! come_up; then
     if [[ $(noted old) ]]; then
       switch_back "its services did not come up"
+      remove_old_versions
       stop "version $(linked current) is back"
     fi
     end_switch

@@ -170,6 +170,9 @@ def test_killed_at_any_step_the_next_run_completes_it(workshop: Workshop) -> Non
     for said in ("build version", "its Python", "Self-test"):
         kill_when(workshop, root, said)
         assert current(root) == first, f"killed at {said!r}, it had switched to what was never tested"
+    said = kill_when(workshop, root, "link /opt/forerun/current", signal.SIGINT)
+    assert current(root) == first, f"interrupted in the middle of the switch, it did not go back: {said}"
+    assert f"Back to version {first}" in said
     kill_when(workshop, root, "link /opt/forerun/current")
     done = workshop.run(root, "upgrade", "second")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -181,8 +184,8 @@ def test_killed_at_any_step_the_next_run_completes_it(workshop: Workshop) -> Non
     assert "Nothing to do" in again.stdout
 
 
-def kill_when(workshop: Workshop, root: Path, said: str) -> None:
-    """Start the upgrade, and kill it and all it started as soon as it says so."""
+def kill_when(workshop: Workshop, root: Path, said: str, how: signal.Signals = signal.SIGKILL) -> str:
+    """Start the upgrade, and kill it and all it started as soon as it says so; return what it said then."""
     process = subprocess.Popen(
         command(workshop.folder / "second", *workshop.options(root, "upgrade", "second")),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
@@ -195,8 +198,8 @@ def kill_when(workshop: Workshop, root: Path, said: str) -> None:
             break
     else:
         raise AssertionError(f"it never said {said!r}: {''.join(lines)}")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate(timeout=PATIENCE_S)
+    os.killpg(process.pid, how)
+    return process.communicate(timeout=PATIENCE_S)[0]
 
 
 def test_interrupted_in_the_middle_of_the_switch_it_goes_back(workshop: Workshop) -> None:
