@@ -81,7 +81,7 @@ come_up() { # after a switch: start what ran, and what is new
 start_and_wait() {
   systemd_runs || return 0
   say "Starting the robot, and waiting until it is ready (at most $READY_S s)"
-  systemctl reset-failed 'forerun*' 2>/dev/null || true
+  systemctl reset-failed --all 'forerun*' 2>/dev/null || true
   systemctl start --no-block $TARGET || return 1
   wait_until_ready
 }
