@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from interfaces import installed
 from interfaces.messages import CommandState
 from tests.machines.robot_installed import InstalledRobot
@@ -26,5 +28,6 @@ def boot(robot: InstalledRobot) -> str:
 
 def following_us(robot: InstalledRobot) -> int:
     """Return when the command process said that it follows, on the monotonic clock."""
-    entries = robot.journal("", "--boot", f"--unit={installed.COMMAND_UNIT}")
+    said = robot.machine.do("journalctl", "--quiet", "--boot", "--output=json", f"--unit={installed.COMMAND_UNIT}")
+    entries = [json.loads(line) for line in said.splitlines()]
     return next(int(entry["__MONOTONIC_TIMESTAMP"]) for entry in entries if "-> FOLLOWING" in entry["MESSAGE"])

@@ -56,7 +56,7 @@ def another_bundle(robot: InstalledRobot, name: str) -> str:
     folder = f"/root/{name}"
     robot.machine.do("rm", "-rf", folder)
     robot.machine.do("cp", "-r", CAME_ALONG, folder)
-    robot.machine.do("sed", "-i", f's/^name = .*/name = "{name}"/', f"{folder}/manifest.toml")
+    robot.machine.do("sed", "-i", f'0,/^name = .*/s//name = "{name}"/', f"{folder}/manifest.toml")
     return folder
 
 

@@ -14,6 +14,7 @@ from tests.machines.robot_installed import InstalledRobot
 
 INSTALL_S = 400.0
 ROBOT = "/root/robot.toml"  # a person's robot file, before it is installed
+ACCOUNTS_BEFORE = "/root/accounts-before"
 TREE_BEFORE = "/root/tree-before.json"
 # On a machine whose processors are shared, what is a fault of a robot is only a busy moment.
 PATIENT = {
@@ -38,7 +39,11 @@ for folder, folders, files in os.walk("/"):
         tree[path] = [found.st_mode, found.st_uid, found.st_gid, link, [found.st_size, found.st_mtime_ns] if is_file else []]
 json.dump(tree, sys.stdout)
 """
-CHANGES_BY_ITSELF = {"/etc/machine-id", "/etc/.pwd.lock", "/etc/resolv.conf"}
+ACCOUNTS = ("/etc/passwd", "/etc/group", "/etc/shadow", "/etc/gshadow")
+# Accounts are compared by what they say: tools write these files anew, and keep their last state beside them.
+CHANGES_BY_ITSELF = {
+    "/etc/machine-id", "/etc/.pwd.lock", "/etc/resolv.conf", *ACCOUNTS, *(f"{file}-" for file in ACCOUNTS)
+}  # fmt: skip
 # What the service writes while it runs, and the lock of the shelf.
 SERVICES_OWN = tuple(f"/var/lib/forerun/{name}" for name in ("flight", "trials", "bundles/.lock"))
 Tree = dict[str, list[object]]
@@ -51,6 +56,7 @@ def install(robot: InstalledRobot) -> str:
     (files / "etc/tmpfiles.d/robot-cables.conf").write_text(LINKS)
     robot.machine.do("systemd-tmpfiles", "--create", "robot-cables.conf")
     (files / TREE_BEFORE[1:]).write_text(json.dumps(tree_of(robot)))
+    (files / ACCOUNTS_BEFORE[1:]).write_text(accounts_of(robot))
     said = run_installer(robot, Version.FIRST, "install", "--robot", ROBOT)
     assert robot.is_active(installed.COMMAND_UNIT), f"the robot does not run after its installation: {said}"
     return said.splitlines()[-1]
@@ -107,7 +113,9 @@ def uninstall(robot: InstalledRobot) -> str:
     assert not left, f"after the removal these are not as before: {left[:12]}"
     kept = (robot.machine.files / "etc/forerun/robot.toml").read_text()
     assert kept == robot_file(), "the robot file is not as it was given"
-    assert robot.machine.ask("id", installed.SERVICE_USER)[0], f"the user {installed.SERVICE_USER} is still there"
+    before_accounts = set((robot.machine.files / ACCOUNTS_BEFORE[1:]).read_text().splitlines())
+    accounts = before_accounts ^ set(accounts_of(robot).splitlines())
+    assert not accounts, f"users and groups are not as before: {sorted(accounts)}"
     return f"all else is as before; kept: {len(peoples)} files and folders of people"
 
 
@@ -146,6 +154,11 @@ def robot_file() -> str:
         assert old in text, f"{ROBOT_FILE} has no {old!r}"
         text = text.replace(old, new)
     return text
+
+
+def accounts_of(robot: InstalledRobot) -> str:
+    """Return the machine's users and groups, a line each."""
+    return robot.machine.do("cat", *ACCOUNTS[:2])
 
 
 def tree_of(robot: InstalledRobot) -> Tree:

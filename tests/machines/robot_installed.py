@@ -64,16 +64,22 @@ class InstalledRobot:
         said = self.machine.do("journalctl", "--quiet", "--lines=0", "--show-cursor")
         return said.partition("-- cursor: ")[2].strip()
 
-    def journal(self, cursor: str, *matches: str) -> list[dict[str, str]]:
-        """Return what the journal has got since, each entry with all its fields."""
-        since = [f"--after-cursor={cursor}"] if cursor else []
-        said = self.machine.do("journalctl", "--quiet", "--output=json", "--all", *since, *matches)
+    def journal(self, cursor: str) -> list[dict[str, Any]]:
+        """Return what the journal has got since, each entry with all its fields.
+
+        Whoever wants some of them looks through them: journalctl takes no cursor together with matches, and passes over one.
+        """
+        said = self.machine.do("journalctl", "--quiet", "--output=json", "--all", f"--after-cursor={cursor}")
         return [json.loads(line) for line in said.splitlines()]
 
     def said(self, cursor: str, unit: str = "") -> list[str]:
-        """Return the journal's lines since, of a unit or of all."""
-        of_unit = [f"--unit={unit}"] if unit else []
-        return [str(entry.get("MESSAGE")) for entry in self.journal(cursor, *of_unit)]
+        """Return the journal's lines since, by or about a unit, or all."""
+        entries = self.journal(cursor)
+        return [
+            str(entry.get("MESSAGE"))
+            for entry in entries
+            if unit in {"", entry.get("_SYSTEMD_UNIT"), entry.get("UNIT")}
+        ]
 
     def recent_journal(self, cursor: str) -> str:
         """Return the end of the journal since, as people read it, and how the units are."""
