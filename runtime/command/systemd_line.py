@@ -9,7 +9,7 @@ from runtime.service.notifier import Notifier
 
 _BUS_WAIT_NS = 5_000_000_000  # a bus that is not there must not keep the machine from booting
 _STATUS_EVERY_NS = 200_000_000  # the fastest that `systemctl status` is told anything new
-OPENING_S = 30.0  # motors that are silent, or slow to answer, take up to half of it: tests/drivers/test_open_times.py
+OPENING_S = 30.0  # motors that are silent, or slow to answer, take up to half of it: tests/runtime/command/test_systemd_line_opening.py
 _ENDING_S = 30.0  # to let go of everything, and write a log where one is asked for
 
 

@@ -31,7 +31,7 @@ def test_every_test_stands_where_its_module_does(root: Path, python_files: list[
     def stands(test: Path) -> bool:
         # test_chunk.py tests chunk.py; what is too long for one file is test_chunk_<what>.py.
         there = root / Path(*test.parts[1:-1])
-        modules = {path.stem.strip("_") for path in there.iterdir() if path.suffix == ".py" or path.is_dir()}
+        modules = {path.stem.strip("_") for path in there.iterdir() if path.suffix in {".py", ".sh"} or path.is_dir()}
         name = test.stem.removeprefix("test_")
         return name in modules or any(name.startswith(f"{module}_") for module in modules)
 

@@ -33,6 +33,7 @@ UNITS = (
     "counts",
     "per_count",
     "days",
+    "bytes",
 )
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
@@ -49,6 +50,8 @@ WITHOUT_UNIT = {
     "homes",
     "image_noise",  # grey levels, of 256
     "limit",  # as `value`
+    "nice",  # of the scheduler, and so is realtime_priority; inf where there is no limit
+    "realtime_priority",
     "rotation_wxyz",
     "sigma",  # of equations of any kind
     "table_normal",  # a direction, of length 1
