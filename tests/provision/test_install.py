@@ -189,6 +189,7 @@ def kill_when(workshop: Workshop, root: Path, said: str, how: signal.Signals = s
     process = subprocess.Popen(
         command(workshop.folder / "second", *workshop.options(root, "upgrade", "second")),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(workshop.folder)},  # what a killed one leaves goes with the workshop
     )  # fmt: skip
     assert process.stdout is not None
     lines: list[str] = []
