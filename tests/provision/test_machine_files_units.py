@@ -209,3 +209,12 @@ def test_what_is_written_belongs_to_the_service(units: Path) -> None:
         assert owners[str(folder)] == SERVICE_USER
     for folder in (place.state, place.bundles, place.state / "calibration", place.engines):
         assert owners[str(folder)] == "root"
+
+
+def test_who_hangs_is_noticed(units: Path) -> None:
+    for name in (COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT):
+        unit = units / name
+        assert _values(unit, "Type") == ["notify"], name
+        assert _values(unit, "NotifyAccess") == ["main"], name
+        assert _values(unit, "WatchdogSec"), name
+        assert _values(unit, "TimeoutAbortSec"), name  # SIGABRT tells where it hung; SIGKILL does not wait for ever
