@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from interfaces.errors import ForerunError, RefusedError
+from interfaces.errors import ForerunError, RefusedError, UnfitError
+from interfaces.robot_config import RobotConfig
 from interfaces.trusted_path import Trust
 from runtime.bundles.install import Checks
 from runtime.bundles.shelf_changes import ShelfPlace, new_trial, own_shelf
@@ -13,6 +14,7 @@ from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
 from runtime.bundles.standing import Standing
 from runtime.bundles.succession import activated, rolled_back
 from runtime.policy.bundle import LoadedBundle, open_bundle
+from runtime.policy.rest_stage import REST
 
 TryOut = Callable[[LoadedBundle], None]
 
@@ -31,6 +33,7 @@ def activate(
         checks.say(f"{name}: is in charge, and has passed its trial; nothing to do")
         return shelf
     bundle = checks.open(place.bundles / name, place.state)
+    _require_known(bundle, checks.robot)
     try_out(bundle)
     entry = Entry(folder=name, trial=new_trial(name, now))
     fallback = _proven(before, place, checks) if shelf is None and before not in (None, name) else None
@@ -48,8 +51,19 @@ def roll_back(place: ShelfPlace, checks: Checks, now: datetime) -> Shelf:
     trial = new_trial(previous.folder, now) if previous else ""
     changed = rolled_back(shelf, stands, trial)
     checks.say(f"{changed.active.folder}: opening it and re-checking its reference outputs on this machine ...")
-    open_bundle(place.bundles / changed.active.folder, checks.robot, Trust(root=place.state))
+    bundle = open_bundle(place.bundles / changed.active.folder, checks.robot, Trust(root=place.state))
+    _require_known(bundle, checks.robot)
     return _switch(place, changed)
+
+
+def _require_known(bundle: LoadedBundle, robot: RobotConfig) -> None:
+    """Refuse a bundle that would refuse to start: it does not know what the robot file says to follow. Raises UnfitError."""
+    known = (*bundle.manifest.instructions, REST)
+    if robot.policy.follow is not None and robot.policy.follow not in known:
+        raise UnfitError(
+            f"bundle {bundle.manifest.name} does not know {robot.policy.follow!r}, which the robot file says to follow"
+            f" from the start (policy.follow); it knows {', '.join(known)}"
+        )
 
 
 def _proven(before: str | None, place: ShelfPlace, checks: Checks) -> Entry | None:

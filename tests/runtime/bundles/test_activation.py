@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from interfaces.errors import BundleError, ForerunError, RefusedError
+from interfaces.errors import BundleError, ForerunError, RefusedError, UnfitError
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.activation import activate, roll_back
 from runtime.bundles.install import Checks, Installed
@@ -197,6 +197,31 @@ def test_a_bundle_that_no_longer_fits_the_robot_is_not_activated(
     other = replace(robot, policy=replace(robot.policy, foresight_age_max_ms=900.0))
     with pytest.raises(ForerunError, match="was trained up to"), place.changing():
         activate(name, place, Checks(other, checks.keys, checks.say), lambda _: None, NOW)
+
+
+def test_one_that_does_not_know_what_the_robot_file_says_to_follow_is_not_put_in_charge(
+    bring: Bring, on: On, place: ShelfPlace, checks: Checks, robot: RobotConfig
+) -> None:
+    one, two = bring("1").name, bring("2").name
+
+    def following(follow: str) -> Checks:
+        return Checks(replace(robot, policy=replace(robot.policy, follow=follow)), checks.keys, checks.say)
+
+    tried: list[LoadedBundle] = []
+    known = r"does not know 'dance', .*policy\.follow.*; it knows reach, push, press, lift, rest"
+    with pytest.raises(UnfitError, match=known), place.changing():
+        activate(one, place, following("dance"), tried.append, NOW)
+    assert tried == []
+    assert read_shelf(place.state) is None
+    on(one)
+    on(two)
+    with pytest.raises(UnfitError, match=known), place.changing():
+        roll_back(place, following("dance"), NOW)
+    assert getattr(getattr(read_shelf(place.state), "active", None), "folder", None) == two
+    for follow in ("rest", "push"):
+        with place.changing():
+            activate(one, place, following(follow), tried.append, NOW)
+    assert len(tried) == 2
 
 
 def test_what_was_activated_is_opened_by_the_service(
