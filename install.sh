@@ -37,7 +37,8 @@ bundle-wheels  Collects all Python packages in a folder, for a robot without net
 demo   Sets everything up, then lets the trained policy move the simulated robot and shows what happened.
 test   Sets everything up, then runs formatting, lint, types, import rules and all tests,
        the robot's own rooms under Python 3.10 and 3.12 (JetPack 6 and 7) where these are found,
-       and the CAN drivers on the kernel's own interfaces, in User-mode Linux, where that can be had.
+       the CAN drivers on the kernel's own interfaces, in User-mode Linux, and the installed robot
+       in a Debian container under a real systemd, where these can be had.
 nightly  What takes longer than a change should wait for: a million frames through each protocol's decoder,
          and a real USB adapter, CAN controllers and camera, plugged and unplugged in a virtual machine.
 
@@ -224,12 +225,13 @@ run_tests() {
   check "Lint" "$bin/ruff" check --quiet .
   check "Types" "$bin/pyright" --warnings
   check "Import rules" "$bin/lint-imports" --no-logo
-  check "Shell scripts" shellcheck -x install.sh .ci/run
+  check "Shell scripts" shellcheck -x -a install.sh .ci/run systemd/say-failure.sh
   check "Robot-side environments" ended_well "Robot-side environments"
   begin "Robot-side tests" robot_side_tests
   mapfile -t left < <(rooms_left_to_the_robot)
   check "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
   check "CAN drivers on real SocketCAN" "$bin/python" -m tests.machines.uml_can
+  check "Installed, and booted by a real systemd" "$bin/python" -m tests.machines.nspawn_robot
   check "Robot-side tests" ended_well "Robot-side tests"
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
   say "All checks passed"
