@@ -20,6 +20,7 @@ def restart_policy(state: Path) -> tuple[str, bool]:
     try:
         if _systemctl("is-active", "--quiet", POLICY_UNIT).returncode != 0:
             return f"{POLICY_UNIT} is not running; forerun start starts it, with this bundle", True
+        _systemctl("reset-failed", POLICY_UNIT)  # what a person orders does not count as one of its starts in a row
         done = _systemctl("restart", POLICY_UNIT)
     except (OSError, subprocess.SubprocessError) as error:
         return f"{POLICY_UNIT} could not be restarted: {error}", False

@@ -16,8 +16,6 @@ from tests.machines.uml_machine import NotHereError
 REPOSITORY = Path(__file__).parents[2]
 CHECKOUTS = "/mnt/forerun"  # where the machine sees the checkouts, and beside each its folder of wheels
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "node_modules", "runs", "tests", "typings", "*.egg-info")
-# A version that does not work is only installed, never run: these heavy packages would make it slow.
-HEAVY = ("scipy", "matplotlib", "fonttools", "contourpy", "kiwisolver", "pillow", "cryptography")
 
 
 class Version(Enum):
@@ -63,7 +61,7 @@ def make_other(folder: Path, version: Version) -> None:
     for wheel in (folder / f"{Version.FIRST.value}-wheels").glob("*.whl"):
         if wheel.name.startswith("forerun-"):
             change_wheel(wheel, wheels / wheel.name, changed, addition)
-        elif version is Version.SECOND or not wheel.name.startswith(HEAVY):
+        else:
             (wheels / wheel.name).hardlink_to(wheel)
     seal(checkout, wheels)
 

@@ -23,7 +23,7 @@ def damaged_bundle(robot: InstalledRobot) -> str:
     status, said = robot.forerun("bundle", "install", new)
     assert status == REFUSED, f"status {status}, not {REFUSED}: {said}"
     assert listed(robot) == before, "the shelf is not as before"
-    open_one = on_shelf(robot, another_bundle(robot, "open-to-all"))
+    open_one = on_shelf(robot, another_bundle(robot, f"open-to-all-{len(before)}"))
     robot.machine.do("chmod", "o+w", f"{SHELF}/{open_one}/action.onnx")
     open_status, open_said = robot.forerun("bundle", "activate", open_one, "--skip-dry-run")
     assert open_status == REFUSED, f"status {open_status}, not {REFUSED}: {open_said}"
@@ -34,10 +34,11 @@ def damaged_bundle(robot: InstalledRobot) -> str:
 def bundle_falls_back(robot: InstalledRobot) -> str:
     """A new bundle on trial that does not open any more gives way to the one before, without anybody's help."""
     proven = in_charge(robot)
-    new = on_shelf(robot, another_bundle(robot, "newer"))
+    name = f"newer-{len(listed(robot))}"
+    new = on_shelf(robot, another_bundle(robot, name))
     status, said = robot.forerun("bundle", "activate", new, "--skip-dry-run")
     assert status == 0, said
-    until(lambda: running(robot).get("name") == "newer", 30.0, "the new bundle runs")
+    until(lambda: running(robot).get("name") == name, 30.0, "the new bundle runs")
     robot.await_state(CommandState.FOLLOWING)
     robot.machine.do("truncate", "--size=1000", f"{SHELF}/{new}/action.onnx")
     robot.machine.do("systemctl", "restart", "--no-block", installed.POLICY_UNIT)

@@ -76,6 +76,7 @@ def upgrade_broken(robot: InstalledRobot) -> str:
     """A version that fails its self-test is not taken: the robot goes on, and does not even notice."""
     before, pid = current(robot), robot.number(installed.COMMAND_UNIT, "MainPID")
     said = refused_upgrade(robot, Version.BROKEN)
+    assert "a version that is broken" in said, f"it was refused for another reason: {said}"
     assert current(robot) == before, f"the version is now {current(robot)}: {said}"
     assert robot.number(installed.COMMAND_UNIT, "MainPID") == pid, "the robot was restarted for a version that is none"
     return last_words(said)
@@ -85,6 +86,7 @@ def upgrade_unready(robot: InstalledRobot) -> str:
     """A version whose services do not come up gives way to the one before, which runs again."""
     before = current(robot)
     said = refused_upgrade(robot, Version.UNREADY)
+    assert "self-test" not in last_words(said), f"it was refused before its services were tried: {said}"
     assert current(robot) == before, f"the version is now {current(robot)}: {said}"
     robot.await_state(CommandState.FOLLOWING)
     return last_words(said)
