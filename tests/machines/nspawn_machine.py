@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -21,10 +22,12 @@ BOOT_S = 60.0
 OFF_S = 60.0
 COMMAND_S = 120.0
 LOOK_S = 0.02
+CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
+REMOVALS = 100
 START = """
 mkdir -p /sys/fs/cgroup/{name}
 echo $$ >/sys/fs/cgroup/{name}/cgroup.procs
-exec systemd-nspawn --quiet --boot --directory=disk --machine={name} --private-network --register=no --keep-unit \
+exec setpriv --pdeathsig TERM systemd-nspawn --quiet --boot --directory=disk --machine={name} --private-network --register=no --keep-unit \
   --console=pipe --capability=CAP_SYS_NICE,CAP_IPC_LOCK --bind=/dev/pts {binds}
 """
 INSIDE = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/root")
@@ -82,7 +85,10 @@ class NspawnMachine:
         """End whatever is left of it."""
         process, self._process = self._process, None
         if process is not None:
-            process.kill()  # the kernel ends all that is inside with its first process
+            with suppress(ProcessLookupError):
+                if process.poll() is None and self.leader:
+                    os.kill(self.leader, signal.SIGKILL)  # the kernel ends all that is inside with its first process
+            process.kill()
             process.wait()
             remove_cgroup(self._name)
 
@@ -134,10 +140,14 @@ def until(look: Callable[[], T], patience_s: float, what: str) -> T:
 
 
 def remove_cgroup(name: str) -> None:
-    """Remove what the machine leaves of its cgroup tree, wherever that is mounted out here."""
-    for place in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified"):
-        folder = Path(place) / name
-        inner = [path for path in folder.rglob("*") if path.is_dir()] if folder.is_dir() else []
-        for each in (*sorted(inner, reverse=True), folder):
-            with suppress(OSError):
-                each.rmdir()
+    """Remove what the machine leaves of its cgroup tree, wherever that is mounted out here; its last processes may still be ending."""
+    folders = [folder for place in CGROUPS if (folder := Path(place) / name).is_dir()]
+    for _attempt in range(REMOVALS):
+        for folder in folders:
+            inner = [path for path in folder.rglob("*") if path.is_dir()]
+            for each in (*sorted(inner, reverse=True), folder):
+                with suppress(OSError):
+                    each.rmdir()
+        if not any(folder.exists() for folder in folders):
+            return
+        time.sleep(LOOK_S)
