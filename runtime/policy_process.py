@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from drivers.camera import Camera
 from interfaces.camera_config import CameraConfig
-from interfaces.errors import CalibrationError, ConfigError, ForerunError, RefusedError
+from interfaces.errors import CalibrationError, ForerunError, RefusedError
 from interfaces.request_socket import JsonObject, RequestServer
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.open_run import open_run
@@ -39,6 +38,7 @@ from runtime.policy.feed import PolicyFeed, RecordedLog
 from runtime.policy.foresight_loop import Foresees, ForesightLoop
 from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy.frame_gathering import FrameGathering
+from runtime.policy.last_word import LastWord, followed_first
 from runtime.policy.look import Look
 from runtime.policy.progress_watch import LOOK_S, Loop, ProgressWatch
 from runtime.policy.rest_stage import REST, RestStage
@@ -46,6 +46,7 @@ from runtime.policy.snapshot import save_snapshot
 from runtime.policy.status import describe
 from runtime.policy.view.known_views import view_guards
 from runtime.policy.view.view_guard import ViewGuard
+from runtime.service.end_order import EndOrder
 from runtime.service.notifier import Notifier
 from runtime.service.start_clock import StartClock
 
@@ -69,8 +70,9 @@ def run(
     1 when a thread failed, or a bundle its trial; 2 when a camera is another than the one that was calibrated.
 
     `make_camera` builds each camera the bundle sees through; `follow` is the instruction from the start, instead of the robot
-    file's; `bundle_path` is another bundle than that of the robot file, and `shelf` the folder with bundles of which one is in
-    charge (runtime/bundles). Raises ConfigError, CalibrationError, BundleError or RefusedError before anything is opened.
+    file's, where no person said another before this start (runtime/policy/last_word.py); `bundle_path` is another bundle than
+    that of the robot file, and `shelf` the folder with bundles of which one is in charge (runtime/bundles). Raises ConfigError,
+    CalibrationError, BundleError or RefusedError before anything is opened.
     """
     clock, notifier, now = StartClock(), Notifier(), datetime.now(timezone.utc)
     clock.done("imports")
@@ -78,29 +80,31 @@ def run(
     for warning in calibrated.warned_of(CAMERA_KINDS):
         _log.warning("%s", warning)
     robot = calibrated.robot
-    notifier.status("opens the bundle")
-    opened = None if shelf is None else open_run(shelf, robot, now)
-    bundle_run, bundle = opened or (None, open_bundle(bundle_path or bundle_folder(robot_file, robot), robot))
-    _log.info(
-        "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
-        bundle.manifest.name,
-        bundle.foresight_off,
-        bundle.action_off_rad,
-    )
-    clock.done("bundle")
-    cameras = [known_camera(make_camera(camera), calibrated) for camera in seeing_cameras(robot, bundle)]
-    guards = view_guards(calibrated, seeing_cameras(robot, bundle))
-    process = PolicyProcess(robot, bundle, cameras, guards=guards, trial=BundleTrial(bundle_run))
-    logging.getLogger().addHandler(RecordedLog(process.feed))
-    try:
-        process.follow(follow if follow is not None else told_by(robot_file, robot, process.instructions))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda _number, _frame: process.stop.set())
-        process.start(first=robot.runtime.realtime != "off")
-        clock.done("threads")
-        process.tend(notifier, clock)
-    finally:
-        process.close()
+    with EndOrder() as order, LastWord(Path(robot.runtime.control_socket)).until(order) as last_word:
+        notifier.status("opens the bundle")
+        opened = None if shelf is None else open_run(shelf, robot, now)
+        bundle_run, bundle = opened or (None, open_bundle(bundle_path or bundle_folder(robot_file, robot), robot))
+        _log.info(
+            "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
+            bundle.manifest.name,
+            bundle.foresight_off,
+            bundle.action_off_rad,
+        )
+        clock.done("bundle")
+        cameras = [known_camera(make_camera(camera), calibrated) for camera in seeing_cameras(robot, bundle)]
+        guards = view_guards(calibrated, seeing_cameras(robot, bundle))
+        trial = BundleTrial(bundle_run)
+        process = PolicyProcess(robot, bundle, cameras, guards=guards, trial=trial)
+        logging.getLogger().addHandler(RecordedLog(process.feed))
+        order.sets(process.stop)
+        try:
+            word, knows = last_word.read(), process.instructions
+            process.follow(followed_first(robot_file, robot, knows, follow=follow, word=word, fallback=trial.fallback))
+            process.start(first=robot.runtime.realtime != "off")
+            clock.done("threads")
+            process.tend(notifier, clock)
+        finally:
+            process.close()
     return _status_of(process)
 
 
@@ -112,14 +116,6 @@ def _status_of(process: PolicyProcess) -> int:
         return 2
     _log.error("ends, for its supervisor to start it again: %s", process.failure)
     return 1
-
-
-def told_by(robot_file: Path, robot: RobotConfig, instructions: Sequence[str]) -> str | None:
-    """Return what the robot file says to follow from the start; raises ConfigError where the bundle does not know that."""
-    told = robot.policy.follow
-    if told is not None and told not in instructions:
-        raise ConfigError(str(robot_file), "policy.follow", told, f"one of {', '.join(instructions)}")
-    return told
 
 
 def go_first() -> None:
@@ -169,6 +165,7 @@ class PolicyProcess:
         rest_stage = RestStage(robot.arm, bundle.manifest.chunk, sequence=sequence)
         link = PolicyLink(Path(robot.runtime.command_socket))
         self._control = RequestServer(Path(robot.runtime.control_socket), self._answer)
+        self._last_word = LastWord(Path(robot.runtime.control_socket))
         stage = foresight_stage or ForesightStage(bundle)
         self.feed = feed = PolicyFeed(Path(robot.record.socket), seeing)
         frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board)
@@ -260,10 +257,20 @@ class PolicyProcess:
         if isinstance(request, ShowForesight):
             return self._look.foresight(time.monotonic_ns())
         if isinstance(request, Follow):
-            self.follow(request.instruction)
+            self._obey(request.instruction)
         elif isinstance(request, TakeSnapshot):
             save_snapshot(self._board, Path(request.file))
         return self.status()
+
+    def _obey(self, instruction: str | None) -> None:
+        """Follow what a person says, and note it for the starts to come."""
+        self.follow(instruction)
+        try:
+            self._last_word.note(instruction)
+        except OSError as error:
+            self._board.fault("last word", f"what to follow cannot be noted ({error}): it is forgotten at a restart")
+        else:
+            self._board.over("last word")
 
     def _guard(self, name: str, loop: Callable[[], None]) -> None:
         """Run a thread; one that ends before it is told to ends the process, for its supervisor to start again."""

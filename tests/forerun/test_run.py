@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bench.command_rig import EmulatedServos, write_robot
 from bench.run_rig import StartedForerun, children_of, runs, wait_until
 from interfaces.messages import CommandState
+from interfaces.request_socket import RequestClient
 from runtime.flight.reader import read_flight
 from sim.feetech.goal_tape import load_goals
 
@@ -118,6 +119,32 @@ def test_a_policy_that_dies_comes_back_later_each_time_and_the_command_process_g
     assert running.child(COMMAND) == command
     running.process.terminate()
     assert running.wait() == 0, running.said
+
+
+def test_what_a_person_said_holds_for_the_policy_that_comes_back_and_not_for_the_next_run(
+    folder: Path, robot_file: Path
+) -> None:
+    def instruction(**request: str | bool | None) -> object:
+        with RequestClient(folder / "control.sock") as control:
+            return control.request(request)["instruction"]
+
+    with StartedForerun(folder, "run", str(robot_file), "--no-record", "--follow", "push") as robot:
+        robot.wait_for("policy: follows push")
+        robot.wait_for("policy: camera front")  # it answers by then
+        assert instruction(follow=None) is None
+        os.kill(robot.child(POLICY), signal.SIGKILL)
+        after = robot.wait_for("run: the policy process was ended by SIGKILL; it starts again in 0.5 s")
+        robot.wait_for("policy: follows nothing: a person said so before this start", after)
+        robot.wait_for("policy: camera front", after)
+        assert instruction(status=True) is None
+        os.kill(robot.child(POLICY), signal.SIGKILL)  # which leaves the note: no ordered end
+        robot.wait_for("run: the policy process was ended by SIGKILL; it starts again in 1 s", after)
+        robot.process.terminate()
+        assert robot.wait() == 0, robot.said
+    with StartedForerun(folder, "run", str(robot_file), "--no-record", "--follow", "push") as robot:
+        robot.wait_for("policy: follows push")
+        robot.process.terminate()
+        assert robot.wait() == 0, robot.said
 
 
 def test_a_command_process_that_dies_is_the_end_and_its_last_line_is_told(running: StartedForerun) -> None:

@@ -4,7 +4,6 @@ import itertools
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,72 +13,11 @@ from pathlib import Path
 import pytest
 
 from bench.policy_rig import CommandPeer, wait_until
+from bench.policy_service_rig import ROOT, policy_that, write_robot
 from bench.service_rig import WatchedService
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
-
-ROOT = Path(__file__).parents[2]
-
-# What hangs, hangs once a file "hang" is there; a camera is missing while there is a file "missing".
-PROGRAM = """
-import ctypes, faulthandler, sys, time
-from pathlib import Path
-root, robot_file, hangs = sys.argv[1:]
-sys.path.insert(0, root)
-from bench.policy_rig import PlainCamera
-from interfaces.errors import DeviceLostError
-from runtime.policy import progress_watch
-from runtime.policy.action_stage import ActionStage
-from runtime.policy.camera_loop import CameraLoop
-from runtime.policy.foresight_stage import ForesightStage
-from runtime.policy.onnx_engine import OnnxEngine
-from runtime.policy_process import run
-from runtime.unblocking_log import log_to
-
-def hang():
-    while Path("hang").exists():
-        time.sleep(0.05)
-
-def hang_and_keep_the_lock():
-    ctypes.PyDLL(None).sleep(600)  # a C function that never gives Python's lock back
-
-def hanging(real, how=hang):
-    def call(*args, **named):
-        if Path("hang").exists():
-            how()
-        return real(*args, **named)
-    return call
-
-class Camera(PlainCamera):
-    def open(self):
-        if Path("missing").exists():
-            raise DeviceLostError("camera front: no device connected")
-        super().open()
-
-if hangs == "foresight":
-    ForesightStage.foresee = hanging(ForesightStage.foresee)
-if hangs == "foresight, with Python's lock":
-    ForesightStage.foresee = hanging(ForesightStage.foresee, hang_and_keep_the_lock)
-if hangs == "action":
-    ActionStage.act = hanging(ActionStage.act)
-if hangs == "no: not finite":
-    right = OnnxEngine.run
-    def run_wrong(self, inputs):
-        factor = float("nan") if Path("hang").exists() else 1
-        return {name: value * factor for name, value in right(self, inputs).items()}
-    OnnxEngine.run = run_wrong
-if hangs == "camera front":
-    Camera.read = hanging(Camera.read)
-if hangs == "camera front, opened":
-    Camera.open = hanging(Camera.open)
-CameraLoop.patience_ns = 3_000_000_000
-progress_watch.READY_PATIENCE_NS = 2_000_000_000
-faulthandler.enable()
-log_to(2, "policy")
-shelf = Path("state") if Path("state").exists() else None
-sys.exit(run(Path(robot_file), Camera, follow=None if hangs == "no: robot file" else "push", shelf=shelf))
-"""
 
 Start = Callable[..., WatchedService]
 
@@ -112,19 +50,9 @@ def start(folder: Path, robot_file: Path) -> Iterator[Start]:
 
         def begin(hangs: str = "", watchdog_s: float | None = 2.0, **changes: str) -> WatchedService:
             path = write_robot(folder, robot_file, **changes)
-            command = [sys.executable, "-c", PROGRAM, str(ROOT), str(path), hangs]
-            return stack.enter_context(WatchedService(command, folder, watchdog_s=watchdog_s))
+            return stack.enter_context(WatchedService(policy_that(hangs, path), folder, watchdog_s=watchdog_s))
 
         yield begin
-
-
-def write_robot(folder: Path, robot_file: Path, **changes: str) -> Path:
-    """Write a robot file whose bundle is the tiny one, with keys of its policy added."""
-    text = robot_file.read_text().replace("bundles/so101-small", str(ROOT / "tests/data/tiny_bundle"))
-    for key, value in changes.items():
-        text = text.replace("[policy]\n", f"[policy]\n{key} = {value}\n")
-    (folder / "robot.toml").write_text(text)
-    return folder / "robot.toml"
 
 
 def test_it_is_ready_once_it_sees_and_is_fed_by_its_work(peer: CommandPeer, start: Start) -> None:
@@ -249,25 +177,6 @@ def test_the_program_itself_is_ready_without_its_camera_after_15_s_and_tells_whe
         assert "in tend" in service.said
 
 
-def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, start: Start, control: Path) -> None:
-    service = start("no: robot file", follow='"lift"')
-    peer.wait_for_chunks(3)
-    with RequestClient(control) as asking:
-        assert asking.request({"status": True})["instruction"] == "lift"
-    assert service.end() == 0
-
-
-def test_an_unknown_instruction_in_the_robot_file_is_refused_with_the_list(folder: Path, robot_file: Path) -> None:
-    path = write_robot(folder, robot_file, follow='"dance"')
-    done = forerun("policy", str(path), folder=folder)
-    assert done.returncode == 2
-    said = f"{path}: policy.follow is 'dance'; expected one of reach, push, press, lift, rest"
-    assert said in done.stderr
-    done = forerun("policy", str(path), "--follow", "hop", folder=folder)
-    assert done.returncode == 2
-    assert "instruction 'hop'; the policy knows reach, push, press, lift, rest" in done.stderr
-
-
 def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_run_again(
     peer: CommandPeer, start: Start, folder: Path, control: Path
 ) -> None:
@@ -292,14 +201,3 @@ def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_ru
     assert "runs the previous bundle old: new is not run" in service.said
     with RequestClient(control) as asking:
         assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": False, "fallback": True}
-
-
-def test_a_bundle_comes_from_one_place(folder: Path, robot_file: Path) -> None:
-    done = forerun("policy", str(robot_file), "--bundle", "b", "--shelf", "s", folder=folder)
-    assert done.returncode == 2
-    assert "not allowed with argument" in done.stderr
-
-
-def forerun(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-m", "forerun", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
