@@ -26,7 +26,7 @@ from tests.machines.nspawn_versions import CHECKOUTS, make_first
 from tests.machines.nspawn_world import CABLES, OutsideWorld
 from tests.machines.robot_installed import InstalledRobot
 from tests.machines.robot_ledger import Ledger, say
-from tests.machines.robot_trials import ONCE, PREPARATIONS, TRIALS, Trial
+from tests.machines.robot_trials import NIGHTLY, ONCE, PREPARATIONS, TRIALS, Trial
 from tests.machines.uml_machine import NotHereError
 
 CACHE = Path.home() / ".cache" / "forerun" / "nspawn"
@@ -41,13 +41,15 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, default=CACHE, help=f"where the Debian is kept; {CACHE}")
     parser.add_argument("--require", action="store_true", help="fail where it cannot run")
     parser.add_argument("--only", action="append", metavar="TRIAL", help=f"of {', '.join(TRIALS)}; may be repeated")
+    parser.add_argument("--all", action="store_true", help=f"also {', '.join(NIGHTLY)}, which take minutes")
     parser.add_argument("--keep", action="store_true", help="keep the machine's disk, and say where it is")
     options = parser.parse_args()
     if unknown := set(options.only or ()) - set(TRIALS):
         parser.error(f"no trial {', '.join(unknown)}; there are {', '.join(TRIALS)}")
+    names = options.only or [name for name in TRIALS if options.all or name not in NIGHTLY]
     signal.signal(signal.SIGTERM, leave)
     try:
-        ledger = run(options.cache.absolute(), options.only, keep=options.keep)
+        ledger = run(options.cache.absolute(), names, keep=options.keep)
     except NotHereError as error:
         say(f"SKIPPED: forerun was not installed and booted under systemd: {error}")
         return NOT_HERE if options.require else 0
@@ -55,7 +57,7 @@ def main() -> int:
     return 1 if ledger.failed else 0
 
 
-def run(cache: Path, only: list[str] | None, *, keep: bool) -> Ledger:
+def run(cache: Path, names: list[str], *, keep: bool) -> Ledger:
     """Make the machine and its robot, and run the trials; raises NotHereError."""
     if os.geteuid() != 0:
         raise NotHereError("a Debian root, its mounts and its cgroup tree need root's rights")
@@ -76,7 +78,7 @@ def run(cache: Path, only: list[str] | None, *, keep: bool) -> Ledger:
             binds = [f"--bind={world.folder}:{CABLES}", f"--bind-ro={checkouts}:{CHECKOUTS}"]
             machine = NspawnMachine(mounts, folder, binds)
             try:
-                run_trials(InstalledRobot(machine, world, checkouts), only, ledger)
+                run_trials(InstalledRobot(machine, world, checkouts), names, ledger)
             finally:
                 machine.close()
     finally:
@@ -84,7 +86,7 @@ def run(cache: Path, only: list[str] | None, *, keep: bool) -> Ledger:
     return ledger
 
 
-def run_trials(robot: InstalledRobot, only: list[str] | None, ledger: Ledger) -> None:
+def run_trials(robot: InstalledRobot, names: list[str], ledger: Ledger) -> None:
     """Install, boot, and run the trials, each of which fails alone; where the first two fail, there are no others."""
     with ledger.step("first boot"):
         try:
@@ -95,7 +97,7 @@ def run_trials(robot: InstalledRobot, only: list[str] | None, ledger: Ledger) ->
         if not run_trial(robot, name, trial, ledger):
             return
     for name, trial in TRIALS.items():
-        if not only or name in only:
+        if name in names:
             run_trial(robot, name, trial, ledger)
     with ledger.step("power off"):
         robot.machine.power_off()

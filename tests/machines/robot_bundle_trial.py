@@ -54,7 +54,7 @@ def bundle_falls_back(robot: InstalledRobot) -> str:
 
 def another_bundle(robot: InstalledRobot, name: str) -> str:
     """Make a bundle of another name from the one that came along; return its folder."""
-    folder = f"/root/{name}"
+    folder = f"/srv/{name}"
     robot.machine.do("rm", "-rf", folder)
     robot.machine.do("cp", "-r", CAME_ALONG, folder)
     robot.machine.do("sed", "-i", f'0,/^name = .*/s//name = "{name}"/', f"{folder}/manifest.toml")

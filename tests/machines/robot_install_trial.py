@@ -13,9 +13,9 @@ from tests.machines.nspawn_world import LINKS, ROBOT_FILE
 from tests.machines.robot_installed import InstalledRobot
 
 INSTALL_S = 400.0
-ROBOT = "/root/robot.toml"  # a person's robot file, before it is installed
-ACCOUNTS_BEFORE = "/root/accounts-before"
-TREE_BEFORE = "/root/tree-before.json"
+ROBOT = "/srv/robot.toml"  # a person's robot file, before it is installed
+ACCOUNTS_BEFORE = "/srv/accounts-before"
+TREE_BEFORE = "/srv/tree-before.json"
 # On a machine whose processors are shared, what is a fault of a robot is only a busy moment.
 PATIENT = {
     "bus_error_budget = 20 ": "bus_error_budget = 100 ",
@@ -27,7 +27,7 @@ PATIENT = {
 # Every file of the system with what makes it that file; not what a running system changes by itself.
 LIST_TREE = """
 import json, os, sys
-left_out = ("/proc", "/sys", "/dev", "/run", "/tmp", "/mnt", "/root", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/cache/ldconfig")
+left_out = ("/proc", "/sys", "/dev", "/run", "/tmp", "/mnt", "/root", "/srv", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/cache/ldconfig")
 tree = {}
 for folder, folders, files in os.walk("/"):
     folders[:] = [name for name in folders if os.path.join(folder, name) not in left_out]

@@ -18,6 +18,8 @@ Trial = Callable[[InstalledRobot], str]
 
 # Each takes long, and does what cannot be done twice.
 ONCE = ("install", "uninstall")
+# Each installs a whole version more, and tests/provision shows the same without systemd: with --all only.
+NIGHTLY = ("upgrade-broken", "upgrade-unready")
 # Without these there is nothing to try: they always run, and first.
 PREPARATIONS: dict[str, Trial] = {
     "install": robot_install_trial.install,
