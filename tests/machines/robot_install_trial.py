@@ -27,7 +27,8 @@ PATIENT = {
 # Every file of the system with what makes it that file; not what a running system changes by itself.
 LIST_TREE = """
 import json, os, sys
-left_out = ("/proc", "/sys", "/dev", "/run", "/tmp", "/mnt", "/srv", "/var/tmp", "/var/log", "/var/lib/systemd", "/var/cache/ldconfig")
+left_out = ["/proc", "/sys", "/dev", "/run", "/tmp", "/mnt", "/root", "/srv"]
+left_out += ["/var/tmp", "/var/log", "/var/lib/systemd", "/var/cache/ldconfig"]
 tree = {}
 for folder, folders, files in os.walk("/"):
     folders[:] = [name for name in folders if os.path.join(folder, name) not in left_out]
