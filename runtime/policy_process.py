@@ -105,6 +105,8 @@ def run(
             process.tend(notifier, clock)
         finally:
             process.close()
+        if order.came and process.failure is None:
+            trial.ended_well()
     return _status_of(process)
 
 

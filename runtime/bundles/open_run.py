@@ -20,7 +20,8 @@ def open_run(state: Path, robot: RobotConfig, now: datetime) -> tuple[BundleRun,
 
     One that does not open is noted as failed, and the one before it is tried. Raises BundleError when none is left, or the shelf
     cannot be read; UnfitError when the bundle is made for another robot than `robot`: nothing is noted against it then, for it
-    was fit when it was activated, so the robot file was changed.
+    was fit when it was activated, so the robot file was changed. One that is being opened when the process is asked to end has
+    this start taken back.
     """
     bad: dict[str, str] = {}
     while True:
@@ -31,6 +32,9 @@ def open_run(state: Path, robot: RobotConfig, now: datetime) -> tuple[BundleRun,
         try:
             return run, open_bundle(run.folder, robot, Trust(root=state))
         except UnfitError:
+            raise
+        except SystemExit:  # asked to end meanwhile
+            run.ended_well()
             raise
         except (BundleError, ConfigError) as error:
             _log.error("bundle %s does not open: %s", run.name, error)

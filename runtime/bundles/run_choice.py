@@ -35,6 +35,7 @@ class BundleRun:
     name: str  # of its folder on the shelf
     on_trial: bool  # it is to say passed() after PASSED_AFTER_S of ready work, or failed()
     fallback: bool  # it is run because the one in charge cannot be
+    counted: bool  # this start is one of STARTS_MAX
     said: str  # what is run and why, in one line; for the log of every start
 
     def passed(self) -> bool:
@@ -49,6 +50,16 @@ class BundleRun:
         For what the bundle itself does wrong: it does not open, misses its parity, has no finite outputs. Not for a camera or bus.
         """
         return self._note(replace(self._noted(), outcome="failed", why=shortened(why)))
+
+    def ended_well(self) -> bool:
+        """Take this start back: it ended because it was asked to, without a failure; return whether that could be written.
+
+        To be called once. A robot that is switched off in order says nothing about its bundle; one whose power is cut might.
+        """
+        record = self._noted()
+        if not self.counted or record.outcome != "undecided" or record.starts < 1:
+            return True
+        return self._note(replace(record, starts=record.starts - 1))
 
     def _noted(self) -> TrialRecord:
         found = read_trial(self.state, self.trial)
@@ -78,8 +89,10 @@ def begin_run(state: Path, now: datetime, bad: Mapping[str, str] | None = None) 
     choice = choose(shelf, active, previous)
     if choice is None:
         raise BundleError(_nothing_left(shelf, active, previous))
+    counted = False
     if choice.stand.standing is Standing.ON_TRIAL:
         unnoted = _note_start(state, choice, now)
+        counted = not unnoted
         if unnoted and not choice.fallback and shelf.previous and previous and previous.standing is Standing.PASSED:
             # Starts that nobody counts would go on for ever: better the bundle that is proven.
             active = replace(active, why=unnoted)
@@ -91,6 +104,7 @@ def begin_run(state: Path, now: datetime, bad: Mapping[str, str] | None = None) 
         name=choice.entry.folder,
         on_trial=choice.stand.standing is not Standing.PASSED,
         fallback=choice.fallback,
+        counted=counted,
         said=_said(choice, shelf, active),
     )
 

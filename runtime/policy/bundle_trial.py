@@ -30,6 +30,11 @@ class BundleTrial:
         """Return whether it is run because the one in charge cannot be."""
         return self._run is not None and self._run.fallback
 
+    def ended_well(self) -> None:
+        """Take the start back: the process was asked to end, and nothing had failed. To be called once."""
+        if self._run is not None and self.on_trial:
+            self._run.ended_well()
+
     def look(self, t_now_ns: int, *, works: bool, n_not_finite: int) -> str:
         """Note how it does, a few times a second; return why another is to be run instead, or nothing.
 

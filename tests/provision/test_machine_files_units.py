@@ -218,3 +218,9 @@ def test_who_hangs_is_noticed(units: Path) -> None:
         assert _values(unit, "NotifyAccess") == ["main"], name
         assert _values(unit, "WatchdogSec"), name
         assert _values(unit, "TimeoutAbortSec"), name  # SIGABRT tells where it hung; SIGKILL does not wait for ever
+
+
+def test_a_start_that_takes_too_long_is_no_order_to_end(units: Path) -> None:
+    # The policy takes SIGTERM for the word of a person: it forgets what it was told, and its start is not counted against its bundle.
+    assert _values(units / POLICY_UNIT, "TimeoutStartFailureMode") == ["abort"]
+    assert _values(units / POLICY_UNIT, "KillSignal") == []

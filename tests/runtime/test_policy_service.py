@@ -190,6 +190,10 @@ def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_ru
     with RequestClient(control) as asking:
         assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": True, "fallback": False}
     assert service.end() == 0
+    service = start("")
+    service.wait_for(lambda: service.said.count("runs bundle new, on trial: start 1 of 3") == 2, "its start back")
+    peer.wait_for_chunks(3)
+    assert service.end(signal.SIGKILL) == -signal.SIGKILL
     service = start("no: not finite")
     peer.wait_for_chunks(3)
     assert "runs bundle new, on trial: start 2 of 3" in service.said

@@ -62,6 +62,52 @@ def test_three_starts_without_success_are_a_failed_trial(state: Path) -> None:
         assert run.folder == state / "bundles/old"
 
 
+def test_a_start_that_ended_as_it_was_asked_to_is_not_one_of_the_three(state: Path) -> None:
+    for _ in range(2 * STARTS_MAX):
+        run = begin(state)
+        assert "on trial: start 1 of 3" in run.said
+        assert run.ended_well()
+    assert noted(state).starts == 0
+    begin(state)  # its power was cut
+    assert "start 2 of 3" in begin(state).said
+
+
+def test_an_ordered_end_changes_no_verdict(state: Path) -> None:
+    run = begin(state)
+    run.passed()
+    assert run.ended_well()
+    assert (noted(state).outcome, noted(state).starts) == ("passed", 1)
+    run.failed("it smokes")
+    assert run.ended_well()
+    assert (noted(state).outcome, noted(state).starts) == ("failed", 1)
+    begin(state).ended_well()  # the previous one, which was not counted
+    assert not trial_file(state, "old-1").exists()
+
+
+def test_a_start_that_was_not_counted_is_not_taken_back(state: Path) -> None:
+    put(state, "new", None)
+    for _ in range(STARTS_MAX):
+        begin(state)
+    begin(state).ended_well()  # the last resort
+    assert noted(state).starts == STARTS_MAX
+    run = begin(state)
+    trial_file(state, "new-1").unlink()
+    run.ended_well()
+    assert not trial_file(state, "new-1").exists()
+
+
+def test_an_end_that_is_ordered_while_it_opens_is_not_held_against_it(
+    state: Path, robot: RobotConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("runtime.bundles.open_run.open_bundle", leave)
+    with pytest.raises(SystemExit):
+        open_run(state, robot, NOW)
+    assert noted(state).starts == 0
+
+
 def test_one_that_passed_is_run_for_ever(state: Path) -> None:
     assert begin(state).passed()
     for _ in range(5):

@@ -63,6 +63,19 @@ def test_time_in_which_it_does_not_work_does_not_count(state: Path) -> None:
     assert trial.on_trial
 
 
+def test_asked_to_end_it_has_its_start_back(state: Path) -> None:
+    for _ in range(5):
+        trial = BundleTrial(begin(state))
+        assert trial.on_trial
+        trial.look(0, works=True, n_not_finite=0)
+        trial.ended_well()
+    trial = BundleTrial(begin(state))
+    trial.look(0, works=True, n_not_finite=30)
+    trial.ended_well()
+    assert begin(state).name == "old"
+    BundleTrial(None).ended_well()
+
+
 def test_what_it_computes_may_make_it_fail(state: Path) -> None:
     trial = BundleTrial(begin(state))
     assert trial.look(0, works=True, n_not_finite=29) == ""
