@@ -38,7 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     install = action("install", "check a bundle on this machine, and put it onto the shelf", shelf, robot, keys)
     install.add_argument("path", type=Path, help="folder that forerun export wrote")
-    install.add_argument("--replace", action="store_true", help="of a bundle that is there and not the same")
+    install.add_argument(
+        "--replace",
+        action="store_true",
+        help="in the place of a bundle of this name that is damaged, or signed otherwise",
+    )
     listed = action("list", "what is on the shelf, and how it stands", shelf)
     listed.add_argument("--json", action="store_true", help="for programs")
     show = action("show", "what one bundle is, and whether it is whole", shelf, keys)

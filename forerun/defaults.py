@@ -34,6 +34,11 @@ class MeantRobot:
 def add_robot_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare which robot is meant, and where it runs."""
     parser.add_argument("robot", type=Path, nargs="?", help="robot file; default the installed robot's")
+    add_folder_argument(parser)
+
+
+def add_folder_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare where the robot meant runs."""
     parser.add_argument(
         "--folder", type=Path,
         help="the robot's working directory; default /run/forerun for the installed robot, else the present one",

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forerun.defaults import SIMULATED_ROBOT, meant_robot
+from forerun.defaults import SIMULATED_ROBOT, add_folder_argument, meant_robot
 from interfaces.installed import Installation
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="of the loop; default 60")
     parser.add_argument(
         "--only", choices=(LOOP_GROUP, *GROUPS), action="append", default=[], metavar="GROUP",
-        help=f"of the groups this one alone, which then has longer to answer; may be repeated:\n{', '.join((LOOP_GROUP, *GROUPS))}",
+        help=f"this group of checks alone, which then has longer to answer; may be repeated:\n{', '.join((LOOP_GROUP, *GROUPS))}",
     )  # fmt: skip
     parser.add_argument(
         "--json", metavar="FILE", help="write the findings there, too; - prints them instead of the table"
@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="FILE.tar.gz", help="write what people send when they ask for help"
     )
-    parser.add_argument(
-        "--folder", type=Path, help="the robot's working directory; default /run/forerun for the installed robot, else the present one"
-    )  # fmt: skip
+    add_folder_argument(parser)
     parser.add_argument(
         "--root", type=Path, default=Path("/"), help="examine the machine whose files lie below this folder; asks no program"
     )  # fmt: skip

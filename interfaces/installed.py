@@ -14,10 +14,12 @@ from pathlib import Path
 
 SERVICE_USER = "forerun"  # the units run as this user; people in the group of this name may stop the robot, and ask it
 TARGET_UNIT = "forerun.target"
+COMMAND_SOCKET = "forerun-command.socket"
 COMMAND_UNIT = "forerun-command.service"
 POLICY_UNIT = "forerun-policy.service"
 RECORD_UNIT = "forerun-record.service"
 PAGE_UNIT = "forerun-page.service"
+SERVICES = (COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT)  # what forerun.target starts
 SAFE_UNIT = "forerun-safe.service"  # active: the robot is in its safe state, and a person is needed
 PAGE_PORT = 8642  # status page and metrics, on loopback
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from interfaces.installed import COMMAND_SOCKET, COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, SAFE_UNIT, SERVICES
 from interfaces.robot_config import RobotConfig
 from provision.adapter_rules import adapter_rules
 from provision.bus_port import BusPort
@@ -24,7 +25,6 @@ RULES = Path("/etc/udev/rules.d/71-forerun-robot.rules")
 # From 254 on OnFailure= is heard at every end of a unit, also where it is started again: unless it restarts "directly", as before.
 RESTARTS = "40-restarts.conf"
 DIRECT_SINCE = 254
-_RESTARTED = ("forerun-command", "forerun-policy", "forerun-record", "forerun-page")
 NETWORKD_UNIT = "systemd-networkd.service"
 
 
@@ -44,16 +44,16 @@ def machine_files(
     """
     port = BusPort.of(robot.arm)
     drop_ins = {
-        "forerun-command.service": command_drop_in(robot, port, file),
-        "forerun-command.socket": socket_drop_in(robot, file),
-        "forerun-policy.service": policy_drop_in(robot, accelerators, file),
-        "forerun-record.service": record_drop_in(robot, file),
-        "forerun-safe.service": safe_drop_in(robot),
+        COMMAND_UNIT: command_drop_in(robot, port, file),
+        COMMAND_SOCKET: socket_drop_in(robot, file),
+        POLICY_UNIT: policy_drop_in(robot, accelerators, file),
+        RECORD_UNIT: record_drop_in(robot, file),
+        SAFE_UNIT: safe_drop_in(robot),
     }
     files = [MachineFile(UNITS / f"{unit}.d" / DROP_IN, HEAD + text) for unit, text in drop_ins.items() if text]
     if systemd >= DIRECT_SINCE:
         text = HEAD + "[Service]\nRestartMode=direct\n"
-        files += [MachineFile(UNITS / f"{name}.service.d" / RESTARTS, text) for name in _RESTARTED]
+        files += [MachineFile(UNITS / f"{unit}.d" / RESTARTS, text) for unit in SERVICES]
     files += can_files(port, file)
     rules = adapter_rules(robot, port, adapter, file)
     if rules:

@@ -7,12 +7,11 @@ off, the next run knows.
 from __future__ import annotations
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.durable import write_whole
 from interfaces.installed import Installation
 from provision.machine_file import MachineFile
 
@@ -65,7 +64,7 @@ def write(files: Sequence[MachineFile], root: Path, adapter: str | None = None) 
     _note([*wanted, *earlier], adapter, root)
     for file in files:
         if _difference(file, root):
-            _write_one(below(root, file.path), file.text, file.mode)
+            _put(below(root, file.path), file.text, file.mode)
     for path in earlier:
         below(root, path).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # others have drop-ins there, too
@@ -102,21 +101,9 @@ def _note(paths: Sequence[Path], adapter: str | None, root: Path) -> None:
     text = "\n".join(lines) + "\n"
     target = _list_file(root)
     if not target.exists() or target.read_text(encoding="utf-8") != text:
-        _write_one(target, text, 0o644)
+        _put(target, text, 0o644)
 
 
-def _write_one(target: Path, text: str, mode: int) -> None:
-    """Write a file so that it is there whole or as before, also when the power fails."""
+def _put(target: Path, text: str, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    fresh = Path(name)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        fresh.replace(target)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    write_whole(target, text.encode(), mode)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.doctor.reading import entries, lines, number, numbers, table, text, whole, words
+from runtime.status.machine import temperatures_degc
 
 _CPUS = "sys/devices/system/cpu"
 _THERMAL = ("sys/class/thermal", "sys/devices/virtual/thermal")  # the latter is where a Jetson's real folders lie
@@ -66,7 +67,7 @@ def read_machine(root: Path = Path("/")) -> MachineFacts:
         rt_period_us=number(root / "proc/sys/kernel/sched_rt_period_us"),
         rt_throttled=_was_throttled(root / "dev/kmsg"),
         governors=tuple(sorted(set(_texts(root, f"{_CPUS}/cpu[0-9]*/cpufreq/scaling_governor")))),
-        temperatures_degc=_temperatures_degc(root),
+        temperatures_degc=temperatures_degc(root),
         throttling=_throttling(root),
         memory_available_mb=memory["MemAvailable"] / 1024 if "MemAvailable" in memory else None,
         swap_used_mb=(memory["SwapTotal"] - memory["SwapFree"]) / 1024
@@ -104,18 +105,6 @@ def read_process(pid: int, root: Path = Path("/")) -> ProcessFacts:
         peak_mb=status.get("VmHWM", 0) / 1024,
         major_faults=int(fields[9]),
     )
-
-
-def _temperatures_degc(root: Path) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for folder in _THERMAL:
-        for zone in entries(root / folder, "thermal_zone*"):
-            milli = number(zone / "temp")
-            if (
-                milli is not None and 0 < milli < 200_000
-            ):  # a sensor that is switched off tells 0, less, nonsense, or nothing
-                found[text(zone / "type") or zone.name] = milli / 1000
-    return found
 
 
 def _throttling(root: Path) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.doctor.check import Check, Group, Verdict, all_checks
+from interfaces.durable import write_whole
+from interfaces.errors import RefusedError
 
 FORMAT = 2
 _WORDS = {Verdict.GOOD: "good", Verdict.UNKNOWN: "-", Verdict.WEAK: "weak", Verdict.BAD: "BAD"}
@@ -61,13 +62,11 @@ def findings_json(title: str, groups: Sequence[Group]) -> str:
 
 
 def write_json(path: Path, title: str, groups: Sequence[Group]) -> None:
-    """Write title and checks to `path`; the file appears whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(findings_json(title, groups) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write title and checks to `path`; the file appears whole or not at all. Raises RefusedError where it cannot be written."""
+    try:
+        write_whole(path, (findings_json(title, groups) + "\n").encode())
+    except OSError as error:
+        raise RefusedError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _row(group: Group, check: Check) -> dict[str, Any]:

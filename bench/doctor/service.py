@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from bench.doctor.asking import Ask
 from bench.doctor.reading import whole
-from interfaces.installed import COMMAND_UNIT, PAGE_UNIT, POLICY_UNIT, RECORD_UNIT, SAFE_UNIT, TARGET_UNIT
+from interfaces.installed import COMMAND_SOCKET, SAFE_UNIT, SERVICES, TARGET_UNIT
+from runtime.status.units import properties
 
-SOCKET_UNIT = "forerun-command.socket"
-UNITS = (TARGET_UNIT, SOCKET_UNIT, COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT, SAFE_UNIT)
+UNITS = (TARGET_UNIT, COMMAND_SOCKET, *SERVICES, SAFE_UNIT)
 _PROPERTIES = (
     "Id", "LoadState", "UnitFileState", "ActiveState", "SubState", "Result", "NRestarts", "WatchdogUSec", "StatusText",
     "NeedDaemonReload",
@@ -52,13 +52,7 @@ def read_service(ask: Ask) -> ServiceFacts:
 
 def parse_units(told: str) -> dict[str, Unit]:
     """Return the units of `systemctl show`: one block of lines a unit, in any order of lines."""
-    blocks = map(_properties, told.split("\n\n"))
-    return {block["Id"]: _unit(block) for block in blocks if block.get("Id") in UNITS}
-
-
-def _properties(block: str) -> dict[str, str]:
-    lines = (line.partition("=") for line in block.splitlines())
-    return {name: value for name, _, value in lines}
+    return {block["Id"]: _unit(block) for block in properties(told) if block.get("Id") in UNITS}
 
 
 def _unit(block: dict[str, str]) -> Unit:

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.doctor.check import Check, Verdict, at_most, good_if, unreadable
-from bench.doctor.service import SOCKET_UNIT, ServiceFacts, Unit
-from interfaces.installed import COMMAND_UNIT, PAGE_UNIT, POLICY_UNIT, RECORD_UNIT, SAFE_UNIT, TARGET_UNIT
+from bench.doctor.service import ServiceFacts, Unit
+from interfaces.installed import (
+    COMMAND_SOCKET,
+    COMMAND_UNIT,
+    PAGE_UNIT,
+    POLICY_UNIT,
+    RECORD_UNIT,
+    SAFE_UNIT,
+    TARGET_UNIT,
+)
 
-_NEEDED = (TARGET_UNIT, SOCKET_UNIT, COMMAND_UNIT, POLICY_UNIT)  # without these nothing moves
+_NEEDED = (TARGET_UNIT, COMMAND_SOCKET, COMMAND_UNIT, POLICY_UNIT)  # without these nothing moves
 _USEFUL = (RECORD_UNIT, PAGE_UNIT)
 _WATCHED = (COMMAND_UNIT, POLICY_UNIT)
 _AGAIN = "`sudo ./install.sh install` writes it again"

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import platform
 import tarfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from bench.doctor.asking import Ask
 from bench.doctor.packages import read_packages
 from bench.doctor.reading import entries, text
+from interfaces.durable import write_whole
 from interfaces.errors import CalibrationError, RefusedError
 from interfaces.robot_config import RobotConfig
 from runtime.record_findings import records_folder
@@ -66,13 +66,8 @@ def write_report(path: Path, contents: Contents, now: datetime) -> None:
             entry = tarfile.TarInfo(f"{folder}/{name}")
             entry.size, entry.mtime, entry.mode = len(content), int(now.timestamp()), 0o644
             archive.addfile(entry, io.BytesIO(content))
-    partial = path.with_name(path.name + ".partial")
     try:
-        with partial.open("wb") as file:
-            file.write(packed.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        write_whole(path, packed.getvalue())
     except OSError as error:
         raise RefusedError(f"{path}: cannot be written: {error.strerror}") from error
 

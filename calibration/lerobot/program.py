@@ -30,13 +30,14 @@ from calibration.lerobot.motors import (
     zeros_apart_rad,
 )
 from calibration.records.header import new_header
-from calibration.records.store import RecordStore, write_whole
+from calibration.records.store import RecordStore
 from calibration.session.workplace import Workplace
 from interfaces.arm_config import FeetechConfig
 from interfaces.calibration.joints import JointCalibration, JointsRecord
 from interfaces.calibration.record import FORMAT, ArmIdentity, Check
 from interfaces.calibration.record_file import read_record
 from interfaces.device_facts import MotorIdentity
+from interfaces.durable import write_whole
 from interfaces.errors import ConfigError, DeviceError, RefusedError
 from runtime.record_findings import judge
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.text import Text
 
 from calibration.records.archive import pack
-from calibration.records.store import write_whole
 from calibration.session.workplace import Workplace
 from interfaces.calibration.record_file import side_files
+from interfaces.durable import write_whole
 from interfaces.errors import RefusedError
 from runtime.record_findings import Finding, examine
 

@@ -22,6 +22,7 @@ from pathlib import Path, PurePosixPath
 from interfaces.calibration.any_record import AnyRecord
 from interfaces.calibration.record_file import KINDS_OF_CAMERA, RecordPlace, read_record, seal, side_files
 from interfaces.calibration_config import RecordKind
+from interfaces.durable import write_whole
 from interfaces.errors import CalibrationError, ConfigError, RefusedError
 
 _HASH_DIGITS = 12
@@ -174,21 +175,3 @@ def _unused(path: Path) -> Path:
         n_more += 1
         free = path.with_name(f"{path.stem}.{n_more}{path.suffix}")
     return free
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Put a file at `path` in one step: it is there with all its bytes on the disk, or as before."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder_fd = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder_fd)  # the name itself
-    finally:
-        os.close(folder_fd)

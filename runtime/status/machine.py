@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.status.units import CHILD_ENVIRONMENT
+from runtime.status.asking import ask
 
 _PATIENCE_S = 3.0
+_THERMAL = ("sys/class/thermal", "sys/devices/virtual/thermal")  # the latter is where a Jetson's real folders lie
+_DEGC_MAX = 200.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ def read_machine(record_folder: Path, *, clock_synchronised: bool | None, root: 
     """Return how the machine is; the room is that of the file system on which `record_folder` is, or will be."""
     free_mb, size_mb = _room_mb(record_folder)
     return MachineStatus(
-        temperatures_degc=_temperatures_degc(root),
+        temperatures_degc=temperatures_degc(root),
         record_folder=str(record_folder),
         record_free_mb=free_mb,
         record_size_mb=size_mb,
@@ -39,12 +40,7 @@ def read_machine(record_folder: Path, *, clock_synchronised: bool | None, root: 
 def clock_synchronised() -> bool | None:
     """Return whether the clock follows a time server, as systemd tells; it takes some ten milliseconds."""
     asked = ("timedatectl", "show", "--property=NTPSynchronized", "--value")
-    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        answer = subprocess.run(
-            asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, env=CHILD_ENVIRONMENT
-        )
-        return {"yes": True, "no": False}.get(answer.stdout.strip())
-    return None
+    return {"yes": True, "no": False}.get(ask(asked, _PATIENCE_S).strip())
 
 
 def _room_mb(folder: Path) -> tuple[float | None, float | None]:
@@ -55,12 +51,18 @@ def _room_mb(folder: Path) -> tuple[float | None, float | None]:
     return None, None
 
 
-def _temperatures_degc(root: Path) -> dict[str, float]:
-    """Return what the sensors tell; one that is switched off tells 0 or less, or nothing."""
+def temperatures_degc(root: Path = Path("/")) -> dict[str, float]:
+    """Return what the kernel's sensors tell, by name; one that is switched off tells 0, less, nonsense or nothing."""
     found: dict[str, float] = {}
-    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+    for zone in (zone for folder in _THERMAL for zone in sorted((root / folder).glob("thermal_zone*"))):
         with contextlib.suppress(OSError, ValueError):
             degc = int((zone / "temp").read_text(encoding="ascii")) / 1000
-            if degc > 0:
-                found[(zone / "type").read_text(encoding="utf-8").strip()] = degc
+            if 0 < degc < _DEGC_MAX:
+                found[_sensor(zone)] = degc
     return found
+
+
+def _sensor(zone: Path) -> str:
+    with contextlib.suppress(OSError):
+        return (zone / "type").read_text(encoding="utf-8", errors="replace").strip() or zone.name
+    return zone.name

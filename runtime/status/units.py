@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interfaces.installed import (
-    COMMAND_UNIT,
-    PAGE_UNIT,
-    POLICY_UNIT,
-    RECORD_UNIT,
-    SAFE_UNIT,
-    TARGET_UNIT,
-)
+from interfaces.installed import SAFE_UNIT, SERVICES, TARGET_UNIT
+from runtime.status.asking import ask
 
-UNITS = (TARGET_UNIT, COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT, SAFE_UNIT)
+UNITS = (TARGET_UNIT, *SERVICES, SAFE_UNIT)
 _PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts", "StatusText")
 _PATIENCE_S = 5.0  # systemctl takes some milliseconds; systemd itself may be busy at boot
 
@@ -33,31 +25,21 @@ class UnitStatus:
     says: str  # the last line the process told of itself
 
 
-# What a child of ours gets of our environment: not NOTIFY_SOCKET, at which systemctl would report its own troubles as ours.
-CHILD_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
-
-
 def read_units(command: Sequence[str] = ("systemctl",)) -> tuple[UnitStatus, ...]:
     """Return the units of ours that this machine knows; none where it has none, or no systemd."""
     asked = [*command, "show", "--no-pager", f"--property={','.join(_PROPERTIES)}", *UNITS]
-    try:
-        answer = subprocess.run(
-            asked, capture_output=True, text=True, timeout=_PATIENCE_S, check=False, env=CHILD_ENVIRONMENT
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ()
-    return parse_units(answer.stdout)
+    return parse_units(ask(asked, _PATIENCE_S))
 
 
 def parse_units(text: str) -> tuple[UnitStatus, ...]:
-    """Return the units in the words of `systemctl show`: one block of lines a unit, in any order of lines."""
-    blocks = [_block(lines) for lines in text.split("\n\n")]
-    return tuple(_unit(block) for block in blocks if block.get("Id") and block.get("LoadState") == "loaded")
+    """Return the units that are there, in the words of `systemctl show`."""
+    return tuple(_unit(block) for block in properties(text) if block.get("Id") and block.get("LoadState") == "loaded")
 
 
-def _block(lines: str) -> dict[str, str]:
-    parted = (line.partition("=") for line in lines.splitlines())
-    return {key: value for key, _, value in parted}
+def properties(text: str) -> list[dict[str, str]]:
+    """Return the properties of each unit in the words of `systemctl show`: one block of lines a unit, in any order of lines."""
+    blocks = ([line.partition("=") for line in block.splitlines()] for block in text.split("\n\n"))
+    return [{name: value for name, _, value in lines} for lines in blocks]
 
 
 def _unit(block: dict[str, str]) -> UnitStatus:

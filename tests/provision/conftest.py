@@ -8,19 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from interfaces.robot_config import RobotConfig, load_robot
 from provision.systemd_version import systemd_version
 from tests.provision.unit_reading import ROOT, unit_files
 
 SYSTEM_UNITS = next(
     (path for path in map(Path, ("/usr/lib/systemd/system", "/lib/systemd/system")) if path.is_dir()), None
 )
-_TARGETS = (
-    "basic.target",
-    "multi-user.target",
-    "shutdown.target",
-    "sockets.target",
-    "sysinit.target",
-)  # what units refer to
+# What units refer to.
+_TARGETS = ("basic.target", "multi-user.target", "shutdown.target", "sockets.target", "sysinit.target")
 _PROGRAMS = ("bin/sh", "bin/rm", "opt/forerun/current/venv/bin/python")
 
 
@@ -35,6 +31,18 @@ def robot_file(request: pytest.FixtureRequest) -> Path:
     """Each robot file of the repository."""
     path: Path = request.param
     return path
+
+
+@pytest.fixture
+def so101() -> RobotConfig:
+    """A robot on a serial port."""
+    return load_robot(ROOT / "robots/so101.toml")
+
+
+@pytest.fixture
+def yam() -> RobotConfig:
+    """A robot on a CAN interface."""
+    return load_robot(ROOT / "robots/yam.toml")
 
 
 @pytest.fixture

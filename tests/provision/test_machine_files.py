@@ -15,7 +15,7 @@ from provision.accelerators import find_accelerators
 from provision.machine_files import machine_files, needed_units
 from provision.safe_drop_in import uncommanded
 from provision.systemd_version import systemd_version
-from tests.provision.unit_reading import ROOT, rules, values
+from tests.provision.unit_reading import rules, values
 
 COMMAND = Path("/etc/systemd/system/forerun-command.service.d/50-robot.conf")
 SOCKET = Path("/etc/systemd/system/forerun-command.socket.d/50-robot.conf")
@@ -24,16 +24,6 @@ RECORD = Path("/etc/systemd/system/forerun-record.service.d/50-robot.conf")
 SAFE = Path("/etc/systemd/system/forerun-safe.service.d/50-robot.conf")
 RULES = Path("/etc/udev/rules.d/71-forerun-robot.rules")
 BY_ID = "/dev/serial/by-id/usb-1a86_USB_Single_Serial_0001-if00"
-
-
-@pytest.fixture
-def so101() -> RobotConfig:
-    return load_robot(ROOT / "robots/so101.toml")
-
-
-@pytest.fixture
-def yam() -> RobotConfig:
-    return load_robot(ROOT / "robots/yam.toml")
 
 
 def _texts(robot: RobotConfig, adapter: str | None = None) -> dict[Path, str]:

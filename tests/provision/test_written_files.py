@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from interfaces.robot_config import RobotConfig, load_robot
+from interfaces.robot_config import RobotConfig
 from provision.__main__ import main as provision
 from provision.machine_file import MachineFile
 from provision.machine_files import machine_files
@@ -18,16 +17,6 @@ from tests.provision.unit_reading import ROOT
 COMMAND = Path("/etc/systemd/system/forerun-command.service.d/50-robot.conf")
 SAFE = Path("/etc/systemd/system/forerun-safe.service.d/50-robot.conf")
 BY_ID = "/dev/serial/by-id/usb-1a86_USB_Single_Serial_0001-if00"
-
-
-@pytest.fixture
-def so101() -> RobotConfig:
-    return load_robot(ROOT / "robots/so101.toml")
-
-
-@pytest.fixture
-def yam() -> RobotConfig:
-    return load_robot(ROOT / "robots/yam.toml")
 
 
 def test_written_once_changed_and_removed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -79,22 +68,22 @@ def test_cut_off_at_any_file_the_next_run_cleans_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, yam: RobotConfig
 ) -> None:
     files = machine_files(yam)
-    real, n_left = tempfile.mkstemp, 0
+    real, n_left = os.replace, 0
 
-    def cut_off(*, prefix: str, dir: Path) -> tuple[int, str]:  # noqa: A002 - as mkstemp calls it
+    def cut_off(source: Path, target: Path) -> None:
         nonlocal n_left
         if n_left == 0:
             raise KeyboardInterrupt
         n_left -= 1
-        return real(prefix=prefix, dir=dir)
+        real(source, target)
 
     for n_allowed in range(1, len(files) + 1):
         root = tmp_path / str(n_allowed)
         n_left = n_allowed
-        monkeypatch.setattr(tempfile, "mkstemp", cut_off)
+        monkeypatch.setattr(os, "replace", cut_off)
         with pytest.raises(KeyboardInterrupt):
             write(files, root)
-        monkeypatch.setattr(tempfile, "mkstemp", real)
+        monkeypatch.setattr(os, "replace", real)
         assert len(pending((), root)) == n_allowed - 1  # the list was the first
         write((), root)
         assert [path for path in _tree(root) if not path.endswith("machine-files")] == []

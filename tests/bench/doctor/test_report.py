@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
+
+import pytest
 
 from bench.doctor.check import Check, Group, Verdict, unreadable
 from bench.doctor.report import conclusion, table, write_json
+from interfaces.errors import RefusedError
 
 GOOD = Check(name="clock", value="tsc", limit="tsc", verdict=Verdict.GOOD, remedy="none needed", figures={"x_ms": 1.5})
 WEAK = Check(
@@ -75,3 +79,8 @@ def test_programs_get_the_same(tmp_path: Path) -> None:
     assert findings["checks"][1]["figures"] == {"y_ms": None}
     assert findings["checks"][2]["remedy"] == "a lower rate"
     assert [each.name for each in tmp_path.iterdir()] == ["findings.json"]
+
+
+def test_where_it_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(RefusedError, match=re.escape(f"{tmp_path}/no/findings.json: cannot be written")):
+        write_json(tmp_path / "no/findings.json", "a robot", [])

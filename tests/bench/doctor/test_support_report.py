@@ -49,14 +49,15 @@ def test_what_is_inside_is_what_is_told(rig: RecordRig, tmp_path: Path) -> None:
     shown = contents_shown(contents)
     assert all(name in shown for name in contents)
     assert not any(b"KEY" in content for content in contents.values())
-    path = tmp_path / "report.tar.gz"
+    path = tmp_path / "sent/report.tar.gz"
+    path.parent.mkdir()
     write_report(path, contents, NOW)
     with tarfile.open(path) as archive:
         assert sorted(archive.getnames()) == sorted(f"report/{name}" for name in contents)
         robot = archive.extractfile("report/robot.toml")
         assert robot is not None
         assert robot.read().strip() == rig.robot_file.read_bytes().strip()
-    assert not path.with_name("report.tar.gz.partial").exists()
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_robot_file_that_is_broken_is_sent_as_it_is(tmp_path: Path) -> None:
