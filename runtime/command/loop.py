@@ -24,6 +24,7 @@ from interfaces.wire import CommandStatus
 from runtime.command.cycle_feed import CycleFeed
 from runtime.command.estop_inputs import EstopInputs
 from runtime.command.guarded_arm import GuardedArm
+from runtime.command.latch import Latch
 from runtime.command.log import CommandLog, CycleTimes
 from runtime.command.ordered_stop import OrderedStop
 from runtime.command.realtime import RateKeeper, RealtimeReport, Tick
@@ -59,6 +60,7 @@ class CommandLoop:
         self._log = log
         self._operator = OperatorListener(Path(config.runtime.operator_socket))
         self._estops = EstopInputs(config.runtime)
+        self._latch = Latch(Path(f"{config.runtime.operator_socket}.latch"))
         self._stage = CommandStage(config)
         self._voice = Voice(config.name, feed)
         self._systemd = SystemdLine(Notifier(), time.monotonic_ns())
@@ -94,6 +96,7 @@ class CommandLoop:
                 self._exchange(tick, self._joints)
         with self._systemd.ending():
             self._end()
+            self._latch.forget()
 
     def ending(self) -> AbstractContextManager[None]:
         """Let nobody wait for periods any more, for as long as this lasts."""
@@ -104,6 +107,7 @@ class CommandLoop:
         self._listener.close()
         self._operator.close()
         self._estops.close()
+        self._latch.close()
         self._voice.close()
         self._feed.close()
         self._arm.close()
@@ -190,12 +194,19 @@ class CommandLoop:
         told = StageInput(kind=kind, t_ns=time.monotonic_ns(), why=why, chunk_sequence=sequence, chunk=chunk)
         self._stage.take(told, joints)
         self._told.append(told)
+        self._note()
+
+    def _note(self) -> None:
+        """Note at once what must be known of a state that may be over before the period is, or in which the process may die."""
+        self._latch.note(self._stage.state, self._stage.why)
+        self._reporter.notice(time.monotonic_ns())
 
     # --- exchange
 
     def _exchange(self, tick: Tick, joints: JointState) -> None:
         """Decide before the beat, send on it: how long a decision takes does not shake the period."""
         command = self._stage.command(joints, max(tick.t_deadline_ns, time.monotonic_ns()))
+        self._note()
         t_decided_ns = time.monotonic_ns()
         t_sent_ns = self._keeper.await_beat()
         measured = self._arm.exchange(command.position_rad)
@@ -216,8 +227,12 @@ class CommandLoop:
             with self._systemd.opening_the_bus():
                 joints = self._arm.reopen(tick.t_woke_ns)
         if joints is not None:
+            self._say_state()  # what was lost and is back within a period is news, too
             first = self._joints is None and self._stage.state is CommandState.BOOT
             self._take(StageInputKind.BEGIN if first else StageInputKind.BUS_BACK, joints=joints)
+            stopped_before = self._latch.take_over()
+            if stopped_before is not None:
+                self._take(StageInputKind.ESTOP, why=stopped_before)
             self._joints = joints
             gc.collect()
         t_now_ns = time.monotonic_ns()
@@ -244,13 +259,21 @@ class CommandLoop:
         self._tell_people(times.t_done_ns)
 
     def _tell_people(self, t_now_ns: int) -> None:
+        self._say_state()
+        self._say_lack()
+        self._systemd.completed(self._stage.state, self._stage.why, t_now_ns, armed=self._joints is not None)
+
+    def _say_state(self) -> None:
         state, why = self._stage.state, self._stage.why
         if (state, why) != self._said:
             before, _ = self._said
             self._voice.state(before, state, why)
             self._said = (state, why)
-        self._reporter.notice(t_now_ns)
-        self._systemd.completed(state, why, t_now_ns, armed=self._joints is not None)
+
+    def _say_lack(self) -> None:
+        lack, self._latch.lack = self._latch.lack, None
+        if lack is not None:
+            self.say(lack, logging.WARNING, event="latch")
 
     # --- stop
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench.stage_rig import POSE, ROBOT, measured
+from interfaces.command_report import CommandReport
 from interfaces.device_facts import MotorIdentity
 from interfaces.errors import DeviceLostError, RefusedError
 from interfaces.messages import ActionChunk, CommandState, JointState, JointVector
@@ -75,7 +76,7 @@ class ArmInMemory:
 class LoopTrial:
     """A loop at 1 kHz in a folder of its own, and both that talk to it, all in this thread: each acts after an exchange."""
 
-    def __init__(self, folder: Path, **runtime: object) -> None:
+    def __init__(self, folder: Path, *, dry_run: bool = False, **runtime: object) -> None:
         names = {key: str(folder / key) for key in ("command_socket", "operator_socket")}
         self.config: RobotConfig = replace(
             ROBOT,
@@ -87,7 +88,7 @@ class LoopTrial:
         self.arm = ArmInMemory(self._act)
         self._listener = CommandListener(Path(self.config.runtime.command_socket))
         feed = CycleFeed(FlightFeed(folder / "nobody"), len(self.config.arm.joints))
-        self.loop = CommandLoop(self.config, GuardedArm(self.arm, 3), self._listener, feed)
+        self.loop = CommandLoop(self.config, GuardedArm(self.arm, 3), self._listener, feed, dry_run=dry_run)
         self.policy = PolicyLink(Path(self.config.runtime.command_socket))
         self.operator = OperatorAsker(Path(self.config.runtime.operator_socket))
         self.answers: list[OperatorAnswer] = []
@@ -231,6 +232,141 @@ def test_a_stop_that_cannot_be_had_is_refused(folder: Path) -> None:
     (folder / "estop").write_text("a file", encoding="utf-8")
     with pytest.raises(RefusedError, match="is no named pipe"):
         LoopTrial(folder, estop_pipe=str(folder / "estop"))
+
+
+class CrashError(Exception):
+    """What nobody foresaw."""
+
+
+def crash() -> None:
+    raise CrashError
+
+
+def crashed(folder: Path, plan: dict[int, Callable[[LoopTrial], None]], *, dry_run: bool = False) -> LoopTrial:
+    """Let a loop follow, let things happen, and end as a crash ends it."""
+    trial = LoopTrial(folder, dry_run=dry_run)
+    trial.each = following(trial)
+    trial.plan = {at: lambda what=what: what(trial) for at, what in plan.items()}
+    with pytest.raises(CrashError):
+        trial.run()
+    trial.close()
+    return trial
+
+
+def estop(trial: LoopTrial) -> None:
+    trial.order(Order.ESTOP, "the cat")()
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_was_stopped_before_a_crash_is_stopped_after_it_until_a_person_clears_it(
+    folder: Path,
+    dry_run: bool,  # noqa: FBT001
+) -> None:
+    before = crashed(folder, {300: estop, 400: lambda _: crash()}, dry_run=dry_run)
+    assert before.states[-1] is CommandState.ESTOP
+    again = crashed(folder, {200: lambda _: crash()}, dry_run=dry_run)
+    assert set(again.states) == {CommandState.ESTOP}
+    trial = LoopTrial(folder, dry_run=dry_run)
+    trial.each = following(trial)
+    trial.plan = {
+        200: trial.order(Order.STATUS),
+        300: trial.order(Order.CLEAR),
+        600: stop,
+    }
+    trial.run()
+    trial.close()
+    told, cleared = trial.answers
+    assert (told.state, told.text) == (CommandState.ESTOP, "stopped before it was started again: the cat")
+    assert (cleared.done, cleared.state) == (True, CommandState.READY)
+    assert set(trial.states[:290]) == {CommandState.ESTOP}
+    assert CommandState.FOLLOWING in trial.states[290:]
+    after = crashed(folder, {200: lambda _: crash()})  # was cleared, and is forgotten
+    assert CommandState.ESTOP not in after.states
+
+
+def test_a_fault_outlives_a_crash_in_the_period_that_finds_it(folder: Path) -> None:
+    def lose_the_bus_and_crash(trial: LoopTrial) -> None:
+        trial.arm.gone = True
+        trial.arm.open = crash  # pyright: ignore[reportAttributeAccessIssue]
+
+    before = crashed(folder, {1500: lose_the_bus_and_crash})
+    assert before.states[-1] is not CommandState.FAULT  # nobody heard of it
+    trial = LoopTrial(folder)
+    trial.each = following(trial)
+    trial.plan = {100: trial.order(Order.STATUS), 200: stop}
+    trial.run()
+    trial.close()
+    assert set(trial.states) == {CommandState.ESTOP}
+    assert trial.answers[0].text == "stopped before it was started again: FAULT: memory: gone"
+
+
+def test_an_ordered_end_leaves_nothing_latched(folder: Path) -> None:
+    trial = LoopTrial(folder)
+    trial.plan = {100: trial.order(Order.ESTOP, "the cat"), 200: stop}
+    trial.run()
+    trial.close()
+    assert trial.states[-1] is CommandState.ESTOP
+    after = crashed(folder, {200: lambda _: crash()})
+    assert CommandState.ESTOP not in after.states
+    assert CommandState.FOLLOWING in after.states
+
+
+def test_a_stop_pressed_while_the_bus_is_waited_for_is_the_reason_from_then_on(folder: Path) -> None:
+    crashed(folder, {300: estop, 400: lambda _: crash()})
+    (folder / "pipe").unlink(missing_ok=True)
+    trial = LoopTrial(folder, estop_pipe=str(folder / "pipe"))
+    trial.each = following(trial)
+    (folder / "pipe").write_bytes(b"!")
+    trial.plan = {100: trial.order(Order.STATUS), 200: stop}
+    trial.run()
+    trial.close()
+    assert set(trial.states) == {CommandState.ESTOP}
+    assert str(folder / "pipe") in trial.answers[0].text
+
+
+def test_a_latch_that_cannot_be_had_is_said_and_nothing_else(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (folder / "operator_socket.latch.new").mkdir()
+    trial = LoopTrial(folder)
+    trial.each = following(trial)
+    trial.plan = {200: trial.order(Order.ESTOP, "the cat"), 300: stop}
+    trial.run()
+    trial.close()
+    assert trial.states[-1] is CommandState.ESTOP
+    assert capfd.readouterr().err.count("will be forgotten should this process die") == 1
+
+
+def test_a_bus_that_is_lost_and_back_within_a_period_leaves_its_cause(
+    trial: LoopTrial, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asker = OperatorAsker(Path(trial.config.runtime.operator_socket))
+    reports: list[CommandReport | None] = []
+
+    def lose() -> None:
+        trial.arm.gone = True
+        opened = trial.arm.open
+
+        def back_at_once() -> JointState:
+            trial.arm.gone = False
+            return opened()
+
+        trial.arm.open = back_at_once
+
+    trial.each = following(trial)
+    trial.plan = {
+        1500: lose,  # a bus that was open for a second is opened again at once
+        1600: lambda: asker.send(OperatorOrder(order=Order.REPORT)),
+        1700: lambda: reports.append(asker.receive_report(0.0)),
+        1800: stop,
+    }
+    trial.run()
+    asker.close()
+    (report,) = reports
+    assert report is not None
+    assert report.state is CommandState.FAULT
+    assert report.last_fault == "memory: gone"
+    assert "the bus is back" in report.why
+    said = capfd.readouterr().err
+    assert said.index("-> FAULT: memory: gone") < said.index("FAULT: the bus is back")
 
 
 def test_it_sets_nothing_aside_while_it_runs(trial: LoopTrial) -> None:
