@@ -211,9 +211,10 @@ class PolicyProcess:
                 clock.done("first pictures")
                 _log.info("ready %s", clock.words(), extra={"event": "ready"})
                 said = True
-            works = self._board.ready and not self._board.hanging
+            works = self._board.ready and self._board.sees(t_now_ns) and not self._board.hanging
             n_not_finite = self._action_stage.refusals["not finite"]
-            why = self._trial.look(t_now_ns, works=works, n_not_finite=n_not_finite)
+            acted = self._board.foresight_age.count > 0
+            why = self._trial.look(t_now_ns, works=works, n_not_finite=n_not_finite, acted=acted)
             if why:
                 self._end(f"bundle {self._bundle_name}", why)
         notifier.stopping(f"ends: {self.failure or 'told to'}")

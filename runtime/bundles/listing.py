@@ -73,7 +73,7 @@ def _row(folder: Path, shelf: Shelf | None, stand: Stand | None, runs: bool) -> 
 
 def _in_words(stand: Stand | None) -> str:
     if stand is None or stand.standing is Standing.PASSED:
-        return ""
+        return "passed, never followed" if stand and stand.never_followed else ""
     if stand.standing is Standing.ON_TRIAL:
         return f"on trial: {stand.starts} of {STARTS_MAX} starts"
     return f"failed: {stand.why}"

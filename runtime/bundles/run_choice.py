@@ -36,6 +36,7 @@ class BundleRun:
     on_trial: bool  # it is to say passed() after PASSED_AFTER_S of ready work, or failed()
     fallback: bool  # it is run because the one in charge cannot be
     counted: bool  # this start is one of STARTS_MAX
+    unseen: bool  # it never made a chunk here: on trial, or passed without; it is to say followed() once it does
     said: str  # what is run and why, in one line; for the log of every start
 
     def passed(self) -> bool:
@@ -43,6 +44,11 @@ class BundleRun:
         record = self._noted()
         done = not self.on_trial or record.outcome != "undecided"
         return done or self._note(replace(record, outcome="passed"))
+
+    def followed(self) -> bool:
+        """Note that it made a chunk; return whether that could be written."""
+        record = self._noted()
+        return record.followed or self._note(replace(record, followed=True))
 
     def failed(self, why: str) -> bool:
         """Note that this bundle is bad, and is not to be run again before a person activates it; return whether that could be written.
@@ -105,6 +111,7 @@ def begin_run(state: Path, now: datetime, bad: Mapping[str, str] | None = None) 
         on_trial=choice.stand.standing is not Standing.PASSED,
         fallback=choice.fallback,
         counted=counted,
+        unseen=choice.stand.standing is not Standing.PASSED or choice.stand.never_followed,
         said=_said(choice, shelf, active),
     )
 

@@ -29,6 +29,7 @@ class Stand:
     standing: Standing
     starts: int = 0
     why: str = ""
+    never_followed: bool = False  # it passed by parity and by seeing alone: nobody told it to act
 
     @property
     def good(self) -> bool:
@@ -55,7 +56,9 @@ def stand_of(entry: Entry, trial: TrialRecord | Unreadable | None, *, is_there: 
     record = trial or TrialRecord()
     if record.outcome == "failed":
         return Stand(Standing.FAILED, record.starts, record.why or "no reason was noted")
-    if record.outcome == "passed" or entry.proven:
+    if record.outcome == "passed":
+        return Stand(Standing.PASSED, record.starts, never_followed=not record.followed)
+    if entry.proven:
         return Stand(Standing.PASSED, record.starts)
     if record.starts >= STARTS_MAX:
         why = f"it was started {record.starts} times and never worked for {PASSED_AFTER_S:.0f} s"

@@ -28,6 +28,7 @@ class TrialRecord:
     last_start: str = ""
     outcome: Literal["undecided", "passed", "failed"] = "undecided"
     why: str = ""  # it failed
+    followed: bool = False  # it made a chunk on this robot; without, what it computes was never seen here
 
     def __post_init__(self) -> None:
         """Check format and count."""

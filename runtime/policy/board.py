@@ -13,6 +13,7 @@ from runtime.policy.gauge import Gauge
 from runtime.policy.slot import Slot
 
 _log = logging.getLogger(__name__)
+_SEES_NS = 2_000_000_000
 
 
 class CameraView:
@@ -66,6 +67,11 @@ class PolicyBoard:
         with self._lock:
             self._faults = {key: text for key, text in self._faults.items() if key != source}
         _log.warning("%s: works again", source, extra={"event": "over", "fault": source})
+
+    def sees(self, t_now_ns: int) -> bool:
+        """Return whether what the cameras show came to the policy just now."""
+        newest = self.frames.newest()
+        return newest is not None and t_now_ns - max(frame.t_arrival_ns for frame in newest.value) < _SEES_NS
 
     @property
     def faults(self) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""A bundle that is newly in charge proves itself, or is noted as failed: the shelf then gives the next start the one before it."""
+"""A bundle that is newly in charge proves itself, or is noted as failed: the shelf then gives the next start the one before it.
+
+Where nobody lets it act it passes by its parity and by working on what it sees. What it computes is judged when it does act: its first
+chunks may fail it also after it passed.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ class BundleTrial:
         self._run = run
         self._passed = run is None or not run.on_trial
         self._failed = False
+        self._unseen = run is not None and run.unseen  # what it computes
         self._t_works_ns: int | None = None  # since when all goes on
 
     @property
@@ -35,13 +40,14 @@ class BundleTrial:
         if self._run is not None and self.on_trial:
             self._run.ended_well()
 
-    def look(self, t_now_ns: int, *, works: bool, n_not_finite: int) -> str:
+    def look(self, t_now_ns: int, *, works: bool, n_not_finite: int, acted: bool) -> str:
         """Note how it does, a few times a second; return why another is to be run instead, or nothing.
 
-        `works`: the process is ready, and every loop goes on; `n_not_finite`: chunks refused because they were no numbers.
+        `works`: the process is ready, sees, and every loop goes on; `n_not_finite`: chunks refused because they were no numbers;
+        `acted`: it made one that was not.
         """
         run = self._run
-        if run is None or not self.on_trial:
+        if run is None or not (self.on_trial or (self._unseen and not self._failed)):
             return ""
         if n_not_finite >= _NOT_FINITE_MAX:
             why = f"{n_not_finite} of its chunks were not finite"
@@ -49,6 +55,15 @@ class BundleTrial:
             run.failed(why)
             _log.error("bundle %s failed its trial: %s", run.name, why, extra={"event": "bundle"})
             return why
+        if self._unseen and acted:
+            self._unseen = False  # noted once in a start: where it cannot be, the next start does
+            run.followed()
+        if self.on_trial:
+            self._count_work(run, t_now_ns, works=works)
+        return ""
+
+    def _count_work(self, run: BundleRun, t_now_ns: int, *, works: bool) -> None:
+        """Note that it passed once it worked for long enough at a stretch."""
         if not works:
             self._t_works_ns = None
         elif self._t_works_ns is None:
@@ -58,4 +73,3 @@ class BundleTrial:
             self._passed = run.passed()
             if self._passed:
                 _log.info("bundle %s passed its trial of %g s", run.name, PASSED_AFTER_S, extra={"event": "bundle"})
-        return ""

@@ -78,6 +78,8 @@ def test_from_a_folder_to_the_one_in_charge_and_back(
     run = begin(state)
     assert open_bundle(run.folder, load_robot(ROBOT_FILE), Trust(root=state)).manifest.name == "so101-small"
     run.passed()
+    assert [row["state"] for row in listed(bundle, capsys)] == ["active, passed, never followed"]
+    run.followed()
 
     second = Path(shutil.copytree(REAL, tmp_path / "second"))
     manifest = second / "manifest.toml"

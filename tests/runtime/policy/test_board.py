@@ -1,7 +1,11 @@
 """Faults are said once, and are over when what failed works again."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
+from interfaces.messages import Frame
 from runtime.policy.board import PolicyBoard
 
 
@@ -24,3 +28,13 @@ def test_what_works_again_is_said_once_and_the_last_fault_remembered(caplog: pyt
     assert board.faults == {"engine": "broke"}
     assert board.last_fault == "broke"
     assert caplog.messages[2:] == ["camera: works again"]
+
+
+def test_it_sees_while_frames_come(make_frame: Callable[..., Frame]) -> None:
+    board, s = PolicyBoard(), 1_000_000_000
+    board.ready = True  # as without a camera, after some patience
+    assert not board.sees(0)
+    board.frames.put((replace(make_frame(), t_arrival_ns=s), make_frame()))
+    assert board.sees(s)
+    assert board.sees(2 * s)
+    assert not board.sees(4 * s)

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from runtime.bundles.listing import list_shelf
 from runtime.bundles.run_choice import PASSED_AFTER_S, BundleRun, begin_run
+from runtime.bundles.shelf_changes import ShelfPlace
 from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
+from runtime.bundles.trial_record import trial_file
 from runtime.policy.bundle_trial import BundleTrial
 
 NOW = datetime(2026, 11, 21, 18, 0, tzinfo=timezone.utc)
@@ -34,9 +37,9 @@ def begin(state: Path) -> BundleRun:
 def test_it_passes_after_its_time_of_work(state: Path) -> None:
     trial, last_s = BundleTrial(begin(state)), round(PASSED_AFTER_S)
     for t_s in range(last_s):
-        assert trial.look(t_s * S, works=True, n_not_finite=0) == ""
+        assert trial.look(t_s * S, works=True, n_not_finite=0, acted=True) == ""
     assert trial.on_trial
-    assert trial.look(last_s * S, works=True, n_not_finite=0) == ""
+    assert trial.look(last_s * S, works=True, n_not_finite=0, acted=True) == ""
     assert not trial.on_trial
     assert not begin(state).on_trial
 
@@ -46,12 +49,12 @@ def test_success_that_cannot_be_noted_is_noted_later(state: Path) -> None:
     (state / "trials").rename(state / "elsewhere")
     (state / "trials").write_text("a file, no folder")
     for t_s in range(last_s + 1):
-        trial.look(t_s * S, works=True, n_not_finite=0)
+        trial.look(t_s * S, works=True, n_not_finite=0, acted=True)
     assert trial.on_trial
     (state / "trials").unlink()
     (state / "elsewhere").rename(state / "trials")
     for t_s in range(last_s + 1, 2 * last_s + 1):
-        trial.look(t_s * S, works=True, n_not_finite=0)
+        trial.look(t_s * S, works=True, n_not_finite=0, acted=True)
     assert not trial.on_trial
     assert not begin(state).on_trial
 
@@ -59,7 +62,7 @@ def test_success_that_cannot_be_noted_is_noted_later(state: Path) -> None:
 def test_time_in_which_it_does_not_work_does_not_count(state: Path) -> None:
     trial = BundleTrial(begin(state))
     for t_s in range(3 * round(PASSED_AFTER_S)):
-        trial.look(t_s * S, works=t_s % 60 != 0, n_not_finite=0)
+        trial.look(t_s * S, works=t_s % 60 != 0, n_not_finite=0, acted=True)
     assert trial.on_trial
 
 
@@ -67,10 +70,10 @@ def test_asked_to_end_it_has_its_start_back(state: Path) -> None:
     for _ in range(5):
         trial = BundleTrial(begin(state))
         assert trial.on_trial
-        trial.look(0, works=True, n_not_finite=0)
+        trial.look(0, works=True, n_not_finite=0, acted=True)
         trial.ended_well()
     trial = BundleTrial(begin(state))
-    trial.look(0, works=True, n_not_finite=30)
+    trial.look(0, works=True, n_not_finite=30, acted=True)
     trial.ended_well()
     assert begin(state).name == "old"
     BundleTrial(None).ended_well()
@@ -78,10 +81,34 @@ def test_asked_to_end_it_has_its_start_back(state: Path) -> None:
 
 def test_what_it_computes_may_make_it_fail(state: Path) -> None:
     trial = BundleTrial(begin(state))
-    assert trial.look(0, works=True, n_not_finite=29) == ""
-    assert trial.look(S, works=True, n_not_finite=30) == "30 of its chunks were not finite"
+    assert trial.look(0, works=True, n_not_finite=29, acted=True) == ""
+    assert trial.look(S, works=True, n_not_finite=30, acted=True) == "30 of its chunks were not finite"
     assert not trial.on_trial
     assert begin(state).name == "old"
+
+
+def test_one_that_passed_and_never_acted_says_so_and_is_judged_when_it_does(state: Path) -> None:
+    def passed() -> BundleTrial:
+        trial = BundleTrial(begin(state))
+        for t_s in range(round(PASSED_AFTER_S) + 1):
+            trial.look(t_s * S, works=True, n_not_finite=0, acted=False)
+        assert not trial.on_trial
+        return trial
+
+    passed()
+    assert list_shelf(ShelfPlace(state))[0].state == "active, passed, never followed"
+    trial = BundleTrial(begin(state))
+    assert not trial.on_trial
+    assert trial.look(0, works=True, n_not_finite=29, acted=False) == ""
+    assert trial.look(S, works=True, n_not_finite=30, acted=False) == "30 of its chunks were not finite"
+    assert begin(state).name == "old"
+    trial_file(state, "new-1").unlink()
+    trial = passed()
+    trial.look(0, works=True, n_not_finite=0, acted=True)
+    assert list_shelf(ShelfPlace(state))[0].state == "active"
+    assert trial.look(S, works=True, n_not_finite=1000, acted=True) == ""
+    assert BundleTrial(begin(state)).look(S, works=True, n_not_finite=1000, acted=True) == ""
+    assert begin(state).name == "new"
 
 
 def test_one_that_is_not_on_trial_is_left_alone(state: Path) -> None:
@@ -90,5 +117,5 @@ def test_one_that_is_not_on_trial_is_left_alone(state: Path) -> None:
         trial = BundleTrial(run)
         assert trial.fallback == (run is not None)
         assert not trial.on_trial
-        assert trial.look(1000 * S, works=True, n_not_finite=1000) == ""
+        assert trial.look(1000 * S, works=True, n_not_finite=1000, acted=True) == ""
         assert begin(state).name == "old"
