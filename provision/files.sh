@@ -16,6 +16,7 @@ place_files() {
   mkdir -p "$stage"
   lay_out_units "$version/systemd" "$stage"
   lay_out_links "$stage"
+  [[ -d $stage$UNITS ]] || stop "$version/systemd has no units: what is installed stays"
   bring_from "$stage"
   remove_unwanted "$stage"
   standard_folder $UNITS
@@ -120,6 +121,7 @@ bring_one() { # kind, staged, place
   rm -f "$fresh"
   cp -P "$2" "$fresh"
   [[ $1 == link ]] || chmod 644 "$fresh"
+  [[ $1 == link ]] || sync "$fresh" # a unit file that a power cut left empty would count as switched off
   mv -T "$fresh" "$ROOT$3"
 }
 

@@ -27,7 +27,8 @@ change() { # what is done, in words; the command that does it
 }
 
 scratch() { # prepares $SCRATCH
-  [[ $SCRATCH ]] || SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/forerun-install.XXXXXX")
+  # Where this is part of a condition, bash would go on without a folder, and make /home the service's.
+  [[ $SCRATCH ]] || SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/forerun-install.XXXXXX") || stop "no folder for files on their way"
 }
 
 # --- the manifest: a line is added before the thing is made, so that whatever is cut off anywhere is found again

@@ -112,7 +112,13 @@ one_at_a_time() { # the lock is on the root folder itself, so that nothing is le
 leave() { # on the way out, however that came about
   local status=$?
   trap '' INT TERM HUP
-  [[ ! $SWITCHING ]] || switch_back "it was broken off" || true
+  if [[ $SWITCHING ]]; then
+    # In a process of its own, and as no condition, for in one bash goes on after whatever fails: files that could not be laid out,
+    # on a full disk, would pass for files that are not wanted, and be removed. The note stays then, and the next run ends it.
+    set +e
+    (set -e; switch_back "it was broken off")
+    set -e
+  fi
   [[ ! $SCRATCH ]] || rm -rf "$SCRATCH"
   (exit "$status") || name_failure
   exit "$status"

@@ -86,7 +86,7 @@ switch_back() { # why
     start_and_wait || printf '  version %s did not come up either: see journalctl -u "forerun*"\n' "$old"
   fi
   end_switch
-  [[ $new == "$older" ]] || rm -rf "$ROOT${VERSIONS:?}/$new" 2>/dev/null || true
+  [[ $new == "$older" || $new == "$(linked current)" ]] || rm -rf "$ROOT${VERSIONS:?}/$new" 2>/dev/null || true
 }
 
 finish_cut_off_switch() { # of an earlier run
@@ -102,6 +102,11 @@ finish_cut_off_switch() { # of an earlier run
     return
   fi
   say "An earlier switch to version $(noted new) was cut off before it happened"
+  if [[ $(linked current) ]]; then # or on its way back: the files may still be the other one's
+    point previous "$(noted older)"
+    place_files
+    reload_what_changed
+  fi
   [[ $(noted running) != yes ]] || start_and_wait || true
   end_switch
 }

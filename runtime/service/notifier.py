@@ -26,6 +26,7 @@ class Notifier:
         self._usual_ns = _watchdog_ns(environment)
         self._watchdog_ns = self._usual_ns
         self._t_fed_ns: int | None = None
+        self._untold = ""  # a change of the watchdog's time that systemd was too busy to take
 
     @property
     def feed_ns(self) -> int | None:
@@ -49,7 +50,10 @@ class Notifier:
         feed_ns = self.feed_ns
         if feed_ns is None or (self._t_fed_ns is not None and t_now_ns - self._t_fed_ns < feed_ns):
             return
-        self._t_fed_ns = t_now_ns if self._send("WATCHDOG=1") else None
+        if self._send(f"{self._untold}WATCHDOG=1"):
+            self._t_fed_ns, self._untold = t_now_ns, ""
+        else:
+            self._t_fed_ns = None
 
     def patience(self, limit_s: float) -> None:
         """Change the watchdog's time: what comes next is known to take longer. It lasts until `usual`."""
@@ -73,7 +77,9 @@ class Notifier:
         if self._watchdog_ns is not None:
             self._watchdog_ns = watchdog_ns
             self._t_fed_ns = None
-            self._send(f"WATCHDOG_USEC={watchdog_ns // 1000}\nWATCHDOG=1")
+            self._untold = f"WATCHDOG_USEC={watchdog_ns // 1000}\n"
+            if self._send(f"{self._untold}WATCHDOG=1"):
+                self._untold = ""
 
     def _send(self, message: str) -> bool:
         """Return whether it was sent, or nobody wants it."""

@@ -156,3 +156,17 @@ def test_a_systemd_that_is_gone_is_survived(address: str) -> None:
     notifier = watched(address)
     notifier.progress(0)
     assert not notifier.ready("here")
+
+
+def test_a_change_of_the_watchdogs_time_that_systemd_was_too_busy_for_is_told_with_the_next_food(
+    address: str, systemd: Systemd
+) -> None:
+    notifier = watched(address)
+    n_taken = 0
+    while notifier.status("busy"):
+        n_taken += 1
+    notifier.usual()  # else a patience of 30 s would stay for ever: a hang that nobody ends
+    assert systemd.heard() == ["STATUS=busy"] * n_taken
+    notifier.progress(0)
+    notifier.progress(125 * MS)
+    assert systemd.heard() == ["WATCHDOG_USEC=500000\nWATCHDOG=1", "WATCHDOG=1"]
