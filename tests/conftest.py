@@ -1,6 +1,8 @@
-"""Tests against the clock of a machine that has other things to do get a second chance, and a third."""
+"""What the tests of all rooms share. Those against the clock of a machine that has other things to do get a second chance, and a third."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).parts[0] in ON_THE_CLOCK:
             item.add_marker(pytest.mark.flaky(reruns=RERUNS))
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Return a run folder with a name short enough for sockets, which pytest's own may not have."""
+    with tempfile.TemporaryDirectory(prefix="forerun") as name:
+        yield Path(name)

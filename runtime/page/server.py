@@ -62,6 +62,8 @@ class PageServer(ThreadingHTTPServer):
 
     def __init__(self, port: int, answer: Answer) -> None:
         """Listen at `port`, 0 takes any; raises RefusedError where that cannot be."""
+        if port not in range(1 << 16):
+            raise RefusedError(f"port {port}; expected 0 (any) to 65535")
         self.answer = answer
         self._free = threading.BoundedSemaphore(CONNECTIONS_MAX)
         try:

@@ -1,6 +1,5 @@
 """What the tests of faults share: a run folder, and the command process on emulated servos in it."""
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,13 +8,6 @@ from typing import Any
 import pytest
 
 from bench.faults.process_rig import FaultRig
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,13 +22,6 @@ from sim.feetech.goal_tape import load_goals
 BUNDLES = Path(__file__).parents[2] / "robots" / "bundles"
 STEP_MAX_TICKS = 27  # 4 rad/s for 10 ms
 COMMAND, POLICY = "runtime.command_process", "forerun policy"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture(autouse=True)

@@ -6,14 +6,13 @@ import fcntl
 import json
 import os
 import struct
-import tempfile
 import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.command_rig import EmulatedServos, RunningCommand
+from bench.command_rig import RunningCommand
 from bench.run_rig import StartedForerun
 from bench.status_rig import POLICY_REPLY
 from forerun.defaults import meant_robot, reachable
@@ -23,21 +22,6 @@ from interfaces.messages import CommandState
 from interfaces.request_socket import JsonObject, RequestServer
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots" / "simulated.toml"
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
-
-
-@pytest.fixture
-def command(folder: Path) -> Iterator[RunningCommand]:
-    """Return a command process that is ready, on emulated servos."""
-    with EmulatedServos(folder), RunningCommand(folder) as made:
-        made.wait_for(CommandState.READY)
-        yield made
 
 
 @pytest.fixture

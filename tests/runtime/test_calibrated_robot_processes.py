@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,13 +26,6 @@ from runtime.unblocking_log import log_to
 log_to(2, "policy")
 sys.exit(run(Path(sys.argv[2]), PlainCamera, follow="push"))
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import contextlib
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,13 +30,6 @@ from runtime.command.log import Records
 from runtime.link import PolicyLink
 
 MS = 1_000_000
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -40,13 +39,6 @@ def hang_in_the_bus(arm, position_rad):
     return real(arm, position_rad)
 FeetechArm.exchange = hang_in_the_bus
 """
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,13 +19,6 @@ from interfaces.robot_config import RobotConfig
 from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
 
 Start = Callable[..., WatchedService]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a run folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

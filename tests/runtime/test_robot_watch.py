@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -27,13 +26,6 @@ STATUS: JsonObject = {
     "instructions": ["push", "rest"],
 }
 FOLLOWING = OperatorAnswer(done=True, state=CommandState.FOLLOWING, text="chunk 7")
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,13 +92,6 @@ def cycles_in(path: Path) -> list[int]:
             if channel.topic == "/cycle":
                 found.append(decode.cycle(message.data).sequence)
     return found
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return where to run; pytest's own folders can be longer than a socket's path may be."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,13 +36,6 @@ class Beat:
             self._data[8:16] = self._sequence.to_bytes(8, "little")
             self.feed.send(self._data, time.monotonic_ns())
         return True
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return where to run; pytest's own folders can be longer than a socket's path may be."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture

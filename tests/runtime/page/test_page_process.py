@@ -8,22 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
-import pytest
-
 from bench.run_rig import StartedForerun
 from bench.status_rig import ROBOT_FILE
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 def silent(systemd: socket.socket) -> bool:

@@ -131,6 +131,12 @@ def test_a_port_that_is_taken_is_told(page: PageServer) -> None:
         PageServer(page.port, answer)
 
 
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_refused(port: int) -> None:
+    with pytest.raises(RefusedError, match=f"port {port}; expected 0"):
+        PageServer(port, answer)
+
+
 PIECES = st.sampled_from(
     [b"GET", b" ", b"/", b"HTTP/1.1", b"\r\n", b"Host: localhost", b"%", b"?", b"\0", b"\xff", b"//", b"[", b":"]
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -22,13 +21,6 @@ from runtime.status.changes import Watched
 from runtime.status.gather import Gathering, RobotPlace
 from runtime.status.poller import Poller
 from runtime.status.verdict import Wellbeing, judge
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder with a name short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="forerun") as name:
-        yield Path(name)
 
 
 @pytest.fixture
