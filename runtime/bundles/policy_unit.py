@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from interfaces.installed import POLICY_UNIT, Installation
+from runtime.policy.last_word import keep_over_restart
 
 _BOOTED = Path("/run/systemd/system")  # sd_booted(3)
 _PATIENCE_S = 90.0
@@ -21,6 +22,7 @@ def restart_policy(state: Path) -> tuple[str, bool]:
         if _systemctl("is-active", "--quiet", POLICY_UNIT).returncode != 0:
             return f"{POLICY_UNIT} is not running; forerun start starts it, with this bundle", True
         _systemctl("reset-failed", POLICY_UNIT)  # what a person orders does not count as one of its starts in a row
+        keep_over_restart(Installation().run)
         done = _systemctl("restart", POLICY_UNIT)
     except (OSError, subprocess.SubprocessError) as error:
         return f"{POLICY_UNIT} could not be restarted: {error}", False

@@ -25,6 +25,8 @@ from runtime.service.end_order import EndOrder
 _log = logging.getLogger(__name__)
 _FORMAT = 1
 _SIZE_MAX_BYTES = 10_000
+_SUFFIX = ".told"
+_KEPT = ".kept"  # a file of this name beside the note: the next ordered end is for a new start, and keeps it
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -54,7 +56,8 @@ class LastWord:
 
     def __init__(self, control_socket: Path) -> None:
         """Touch nothing yet."""
-        self.path = control_socket.with_name(f"{control_socket.name}.told")
+        self.path = control_socket.with_name(f"{control_socket.name}{_SUFFIX}")
+        self._kept = self.path.with_name(f"{self.path.name}{_KEPT}")
 
     def note(self, instruction: str | None) -> None:
         """Note what a person just said. Raises OSError; what was noted before then no longer counts."""
@@ -68,6 +71,8 @@ class LastWord:
 
     def read(self) -> Word | None:
         """Return what holds; None where no person said anything since the boot, or since `forerun run` was started."""
+        with contextlib.suppress(OSError):
+            self._kept.unlink()  # of a restart that came to nothing: it is not to keep the note from a later end
         try:
             note = parse_toml(_text(self.path), _Note, str(self.path))
         except FileNotFoundError:
@@ -88,11 +93,26 @@ class LastWord:
                 self.forget()
 
     def forget(self) -> None:
-        """Forget it: an ordered end."""
+        """Forget it: an ordered end; not where that is for a new start (`keep_over_restart`)."""
+        with contextlib.suppress(OSError):
+            self._kept.unlink()
+            return
         try:
             self.path.unlink(missing_ok=True)
         except OSError as error:
             _log.error("%s stays, and holds at the next start: %s", self.path, error.strerror)
+
+
+def keep_over_restart(folder: Path) -> None:
+    """Have the policy process with its control socket in `folder` keep what a person said over the ordered end that comes now.
+
+    For who restarts it for a reason of their own, as a new bundle: an arm that was told to stay still must not move for that.
+    Raises OSError.
+    """
+    for note in folder.glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(FileExistsError):
+            # Called by root, in a folder of the service's: O_EXCL follows no link that lies there.
+            os.close(os.open(note.with_name(f"{note.name}{_KEPT}"), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
 
 
 def followed_first(

@@ -13,7 +13,7 @@ from interfaces.errors import ConfigError, RefusedError
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
 from runtime.policy import last_word
-from runtime.policy.last_word import LastWord, Word, followed_first
+from runtime.policy.last_word import LastWord, Word, followed_first, keep_over_restart
 from runtime.policy_process import PolicyProcess
 from runtime.service.end_order import EndOrder
 
@@ -111,6 +111,33 @@ def test_only_an_ordered_end_forgets(word: LastWord) -> None:
     with word.until(order):
         order.came = True
     assert word.read() is None
+
+
+def test_it_is_kept_over_one_restart_that_is_for_another_reason(word: LastWord, tmp_path: Path) -> None:
+    keep_over_restart(tmp_path)
+    assert list(tmp_path.iterdir()) == []  # nobody said anything
+    word.note(None)
+    keep_over_restart(tmp_path)
+    keep_over_restart(tmp_path)
+    word.forget()
+    assert word.read() == Word(None, SAID)
+    word.forget()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_restart_that_came_to_nothing_keeps_it_from_no_later_end(word: LastWord, tmp_path: Path) -> None:
+    word.note(None)
+    keep_over_restart(tmp_path)
+    assert word.read() == Word(None, SAID)  # it crashed instead, and is back
+    word.forget()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keeping_it_follows_no_link(word: LastWord, tmp_path: Path) -> None:
+    word.note(None)
+    (tmp_path / "control.sock.told.kept").symlink_to(tmp_path / "elsewhere")
+    keep_over_restart(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize(
