@@ -227,13 +227,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def is_asked_to_end(self) -> None:
         """End in order: the start is not one of the three."""
-        assert self.run is not None
-        assert self.run.ended_well()
-        trial = self.run.trial
-        undecided = trial not in self.bad and trial not in self.proven and self.is_known(trial)
-        if self.run.counted and undecided and self.starts.get(trial, 0):
-            self.starts[trial] -= 1
-        self.run = None
+        run, self.run = self.run, None
+        assert run is not None and run.ended_well()  # noqa: PT018 - the first is a precondition
+        if run.counted and self.starts.get(run.trial) and run.trial not in {*self.bad, *self.proven}:
+            self.starts[run.trial] -= 1
 
     # --- what happens
 
