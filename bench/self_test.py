@@ -26,6 +26,7 @@ _LIBRARIES = (
     "prometheus_client", "cryptography", "rich", "scipy", "matplotlib", "gpiod",
 )  # fmt: skip
 _LOOP_S = 2.0
+ROBOT_FILE_ROW = "robot file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,9 @@ def _robot_rows(robot_file: Path) -> Iterator[Row]:
         robot = load_robot(robot_file)
         findings = examine(robot_file, robot, datetime.now(timezone.utc))
     except (ConfigError, CalibrationError, OSError) as error:
-        yield Row("robot file", "FAILED", str(error))
+        yield Row(ROBOT_FILE_ROW, "FAILED", str(error))
         return
-    yield Row("robot file", "good", f"{robot.name}, {robot.arm.driver}, {robot.arm.rate_hz:g} Hz")
+    yield Row(ROBOT_FILE_ROW, "good", f"{robot.name}, {robot.arm.driver}, {robot.arm.rate_hz:g} Hz")
     for finding in findings:
         if finding.state != "good" and (finding.required or finding.state != "missing"):
             yield Row("calibration", "remark", finding.why)

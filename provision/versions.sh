@@ -94,19 +94,20 @@ add_pycuda() { # environment: TensorRT's memory and streams in Python; without i
 # --- the self-test of a new version
 
 test_version() { # version: a version that fails is removed, and was never switched to
-  local version=$ROOT$VERSIONS/$1 robot=()
+  local version=$ROOT$VERSIONS/$1 robot=() status=0 now stays="nothing runs here yet"
   [[ ! -e $ROOT$ROBOT ]] || robot=("$ROOT$ROBOT")
   if [[ $DRY_RUN ]]; then
     change "test version $1 as the user $SERVICE_USER (forerun selftest)" true
     return
   fi
   say "Self-test of version $1, as the user $SERVICE_USER"
-  as_service "$version/venv/bin/python" -I -m forerun selftest "${robot[@]}" && return
+  as_service "$version/venv/bin/python" -I -m forerun selftest "${robot[@]}" || status=$?
+  ((status)) || return 0
+  now=$(linked current)
+  [[ ! $now ]] || stays="version $now stays as it was"
+  ((status != 2)) || stop "$ROBOT is refused, see above: mend it, and run this again. Version $1 is good; $stays"
   rm -rf "$version"
-  if [[ $(linked current) ]]; then
-    stop "version $1 failed its self-test and was removed; version $(linked current) stays as it was"
-  fi
-  stop "version $1 failed its self-test and was removed; nothing runs here yet"
+  stop "version $1 failed its self-test and was removed; $stays"
 }
 
 as_service() { # command: as the units run it, so that what the service user cannot read shows now

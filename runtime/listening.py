@@ -43,7 +43,7 @@ def listen(path: Path) -> socket.socket:
         if path.is_socket():  # left over by a process that died: we have the lock
             path.unlink()
         listening.bind(str(path))
-        path.chmod(0o660)
+        path.chmod(0o600)  # processes of one user: who speaks here moves the arm, or writes its record
         listening.listen(4)
     except OSError as error:
         listening.close()

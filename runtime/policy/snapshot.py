@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ import numpy as np
 
 from interfaces.errors import RefusedError
 from runtime.policy.board import PolicyBoard
+
+_SPARE_BYTES = (
+    64 * 2**20
+)  # left free: where it is written, in memory on a robot, lie the sockets and all that systemd needs
 
 
 def save_snapshot(board: PolicyBoard, path: Path) -> None:
@@ -26,6 +31,8 @@ def save_snapshot(board: PolicyBoard, path: Path) -> None:
         arrays[f"rgb_{frame.camera}"] = frame.rgb
     partial = path.with_name(path.name + ".partial")
     try:
+        if shutil.disk_usage(path.absolute().parent).free < _SPARE_BYTES:
+            raise RefusedError(f"{path}: cannot be written: {_SPARE_BYTES / 1e6:.0f} MB stay free")
         with partial.open("wb") as file:
             np.savez(file, **arrays)
         partial.replace(path)

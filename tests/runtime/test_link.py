@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -280,3 +281,13 @@ def test_a_socket_elsewhere_than_the_robot_file_says_is_refused(path: Path) -> N
         pytest.raises(RefusedError, match=r"the robot file says .*other\.sock"),
     ):
         CommandListener(path.with_name("other.sock"), elsewhere)
+
+
+def test_nobody_but_its_own_user_may_reach_it(tmp_path: Path) -> None:
+    path = tmp_path / "command.sock"
+    listener = CommandListener(path)
+    try:
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
+    finally:
+        listener.close()
+    assert modes == {"command.sock": 0o600, ".command.sock.lock": 0o600}
