@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interfaces.errors import RefusedError
-from interfaces.installed import SERVICE_USER, Installation
+from interfaces.errors import ForerunError, RefusedError
+from interfaces.installed import OPERATOR_SOCKET, SERVICE_USER, Installation
 
 if TYPE_CHECKING:
     from runtime.status.gather import RobotPlace
@@ -49,18 +49,28 @@ def meant_robot(robot: Path | None, folder: Path | None, installation: Installat
     """Return the robot meant; what is given wins. Raises RefusedError where none is given, and none is installed."""
     there = installation or Installation()
     if robot is None and not _is_there(there.robot_file):
-        raise RefusedError(f"which robot? Give its file: none is installed on this machine ({there.robot_file})")
+        raise RefusedError(_why_none(there))
     installed = robot is None or _same(robot, there.robot_file)
     file = there.robot_file if robot is None else robot
     return MeantRobot(file, folder or (there.run if installed else Path()), installed)
 
 
-def operator_socket(arguments: argparse.Namespace) -> Path:
-    """Return where a person reaches the command process of the robot meant; raises RefusedError where they may not."""
+def operator_socket(arguments: argparse.Namespace, installation: Installation | None = None) -> Path:
+    """Return where a person reaches the command process of the robot meant; raises RefusedError where they may not.
+
+    A running robot is stopped also where its file was spoiled or removed since: the installed one then where it usually listens.
+    """
     from interfaces.robot_config import load_robot
 
-    meant = meant_robot(arguments.robot, arguments.folder)
-    return reachable(meant.folder / load_robot(meant.file).runtime.operator_socket)
+    there = installation or Installation()
+    usual = there.run / OPERATOR_SOCKET
+    try:
+        meant = meant_robot(arguments.robot, arguments.folder, there)
+        return reachable(meant.folder / load_robot(meant.file).runtime.operator_socket)
+    except ForerunError:
+        if arguments.folder is None and arguments.robot in {None, there.robot_file} and _is_there(usual):
+            return reachable(usual)
+        raise
 
 
 def control_socket(arguments: argparse.Namespace) -> Path:
@@ -102,6 +112,15 @@ def reachable(socket: Path, may: Callable[[Path, int], bool] = os.access) -> Pat
             f" sudo usermod -aG {SERVICE_USER} {getpass.getuser()}, then log in again"
         )
     return socket
+
+
+def _why_none(there: Installation) -> str:
+    if not there.current.is_dir():
+        return f"which robot? Give its file: none is installed on this machine ({there.robot_file})"
+    return (
+        f"{there.robot_file} is not there yet: `sudo forerun devices --port PORT --write {there.robot_file}` drafts it,"
+        " and `sudo ./install.sh install` fits the units to it"
+    )
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -44,8 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
     findings = Findings()
     try:
         _search(arguments, findings)
-    finally:  # also what was found before an interrupt
+    except KeyboardInterrupt:  # what was found before
         _show(findings, as_json=arguments.json)
+        raise
+    _show(findings, as_json=arguments.json)
     if arguments.write:
         _write(arguments, findings)
     return 0 if findings.anything and not findings.skipped else 1

@@ -18,12 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Stop it; 0 when it says that it stopped, 1 when nobody answers."""
     from forerun.defaults import operator_socket
-    from interfaces.errors import RefusedError
+    from interfaces.errors import ForerunError
     from runtime.operator_orders import stop_at_key, stop_now
 
     try:
         socket = operator_socket(arguments)
-    except RefusedError as error:  # whoever asked for a stop must not overlook that there was none
+    except ForerunError as error:  # whoever asked for a stop must not overlook that there was none
         print(f"NOT STOPPED: {error}", file=sys.stderr)
         return 1
     return stop_at_key(socket, arguments.why) if arguments.key else stop_now(socket, arguments.why)

@@ -25,8 +25,10 @@ class ConfigError(ForerunError):
     """A file says something that cannot be: names file, key, value and what was expected."""
 
     def __init__(self, file: str, key: str, value: object, expected: str) -> None:
-        shown = "is missing" if value is None else f"is {value!r}"
-        super().__init__(f"{file}: {key} {shown}; expected {expected}")
+        shown = f"{key} is missing" if value is None else f"{key} is {value!r}"
+        if key == "file" and value is not None:  # the file itself, and why it cannot be read
+            shown = str(value)
+        super().__init__(f"{file}: {shown}; expected {expected}")
         self.file = file
         self.key = key
         self.value = value

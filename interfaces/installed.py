@@ -21,6 +21,7 @@ RECORD_UNIT = "forerun-record.service"
 PAGE_UNIT = "forerun-page.service"
 SERVICES = (COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT)  # what forerun.target starts
 SAFE_UNIT = "forerun-safe.service"  # active: the robot is in its safe state, and a person is needed
+OPERATOR_SOCKET = "operator.sock"  # where people reach the command process, as the robot files that come along have it
 PAGE_PORT = 8642  # status page and metrics, on loopback
 
 

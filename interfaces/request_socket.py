@@ -130,7 +130,7 @@ class RequestClient:
             self._socket.connect(str(path))
         except OSError as error:
             self._socket.close()
-            raise RefusedError(f"{path}: nobody answers there: {error}") from error
+            raise RefusedError(f"{path}: nobody answers there: {error.strerror or error}") from error
 
     def request(self, request: JsonObject) -> JsonObject:
         """Return the reply to `request`, {"error": ...} included; raises RefusedError when the process is gone."""

@@ -148,7 +148,7 @@ def hear(folder: Path, robot: RobotConfig | None) -> Heard:
     except DeviceError:  # nobody listens there
         return Heard()
     if trouble:
-        remedy = f"`journalctl -u {COMMAND_UNIT} -n 50`, then `forerun stop; forerun start`"
+        remedy = f"`journalctl -u {COMMAND_UNIT} -n 50`, then `sudo forerun stop; sudo forerun start`"
         return Heard(silence=trouble, remedy=remedy, hung=True)
     return Heard(report=report)
 

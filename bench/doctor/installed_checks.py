@@ -74,7 +74,7 @@ def _sockets(facts: InstalledFacts) -> Check:
         value=", ".join([*wide, *open_ones]) or "the service and its group",
         limit=limit,
         verdict=good_if(not (wide or open_ones), Verdict.BAD if wide and open_ones else Verdict.WEAK),
-        remedy="`sudo systemd-tmpfiles --create; forerun stop; forerun start`",
+        remedy="`sudo systemd-tmpfiles --create; sudo forerun stop; sudo forerun start`",
     )
 
 

@@ -112,7 +112,7 @@ def _temperature(report: CommandReport, arm: ArmConfig) -> Check:
         value=f"{hottest_degc:.0f} degC at {joint}",
         limit=limit,
         verdict=at_most(hottest_degc, good_degc, arm.temperature_max_degc),
-        remedy="let it rest: `forerun stop`; then find what it pushes against, or a lower effort_max_ratio",
+        remedy="let it rest: `sudo forerun stop`; then find what it pushes against, or a lower effort_max_ratio",
         figures={"hottest_degc": hottest_degc},
     )
 

@@ -47,7 +47,7 @@ def _safe(unit: Unit | None) -> Check:
         value="the robot failed again and again, and waits for a person" if entered else "not in it",
         limit=limit,
         verdict=good_if(not entered, Verdict.BAD),
-        remedy="see why, `journalctl -b -p warning -u 'forerun-*'`, mend it, then `forerun start`",
+        remedy="see why, `journalctl -b -p warning -u 'forerun-*'`, mend it, then `sudo forerun start`",
     )
 
 
@@ -69,7 +69,9 @@ def _unit(facts: ServiceFacts, name: str) -> Check:
         value=f"{unit.active}, {unit.sub}{why}{says}",
         limit="active",
         verdict=verdict,
-        remedy=f"`journalctl -b -u {name} -n 50` says why; then `forerun start`" if failed else "`forerun start`",
+        remedy=f"`journalctl -b -u {name} -n 50` says why; then `sudo forerun start`"
+        if failed
+        else "`sudo forerun start`",
         figures={"restarts": float(unit.restarts)},
     )
 
@@ -122,7 +124,7 @@ def _stale(facts: ServiceFacts) -> Check:
         value=f"changed since: {', '.join(stale)}" if stale else "yes",
         limit="systemd has read them as they are",
         verdict=good_if(not stale),
-        remedy="`sudo systemctl daemon-reload; forerun stop; forerun start`",
+        remedy="`sudo systemctl daemon-reload; sudo forerun stop; sudo forerun start`",
     )
 
 

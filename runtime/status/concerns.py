@@ -13,6 +13,8 @@ _MISSED_WEAK_RATIO = 0.001  # of all periods, as forerun doctor has it
 _RECORD_FREE_MB = 500.0  # half an hour of records
 _AGE_WEAK_RATIO = 0.75  # of the foresight age at which no chunk is made any more
 _MACHINE_HOT_DEGC = 90.0  # an Orin slows down at 99, others at 95
+_SETTLED_S = 3.0  # after its start: rates are told over the last second, and cameras give their first frames late
+_COMMAND_SOURCE = "command process"  # as runtime/policy/action_loop.py calls it among its faults
 _POWERED_V = 1.0  # a motor that tells less does not tell
 
 
@@ -22,7 +24,7 @@ def warnings_of(status: RobotStatus) -> tuple[str, ...]:
     if status.arm is not None:
         found += _of_arm(status.arm)
     if status.policy is not None:
-        found += _of_policy(status.policy)
+        found += _of_policy(status.policy, status.arm)
     restarted = [unit for unit in status.units if unit.restarts > 0]
     found += [f"{unit.name} was started again {_times(unit.restarts)} by systemd" for unit in restarted]
     return tuple(found)
@@ -36,15 +38,23 @@ def _of_arm(arm: ArmStatus) -> Iterator[str]:
         least_v = arm.voltage_min_v * (1 + _VOLTAGE_MARGIN_RATIO)
         if arm.voltage_min_v > 0 and volt is not None and _POWERED_V < volt < least_v:
             yield f"{joint.name} is supplied with {volt:.1f} V; below {arm.voltage_min_v:.1f} it is a fault"
-    if arm.rate_hz < _RATE_WEAK_RATIO * arm.rate_wanted_hz:
+    if arm.uptime_s > _SETTLED_S and not _waits_for_bus(arm) and arm.rate_hz < _RATE_WEAK_RATIO * arm.rate_wanted_hz:
         yield f"the command loop runs at {arm.rate_hz:.0f} Hz instead of {arm.rate_wanted_hz:.0f}"
     if arm.missed_periods > _MISSED_WEAK_RATIO * arm.periods:
         yield f"{arm.missed_periods} of {arm.periods} command periods were missed: forerun doctor --loop"
 
 
-def _of_policy(policy: PolicyStatus) -> Iterator[str]:
+def _waits_for_bus(arm: ArmStatus) -> bool:
+    """Return whether there is no loop now: it sends nothing until the bus is open, and that is said already."""
+    return arm.bus_lost or arm.state == "BOOT"
+
+
+def _of_policy(policy: PolicyStatus, arm: ArmStatus | None) -> Iterator[str]:
     for source, text in sorted(policy.faults.items()):
-        yield f"{source}: {text}"
+        if source != _COMMAND_SOURCE or arm is None or not _waits_for_bus(arm):
+            yield f"{source}: {text}"
+    if arm is not None and arm.uptime_s < _SETTLED_S:
+        return
     if policy.instruction is not None and (words := _slow(policy.action)):
         yield words
     if policy.foresees:

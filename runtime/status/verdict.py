@@ -89,7 +89,8 @@ def _without_arm(status: RobotStatus) -> Verdict:
             "start the command process, or all: forerun run",
         )
     start = "sudo forerun start" if status.units else f"forerun run {status.robot_file}"
-    line = f"NOT RUNNING: {status.arm_silence or 'nobody answers'}"
+    why = status.arm_silence or "nobody answers"
+    line = f"NOT RUNNING: {why if command is None else f'{COMMAND_UNIT} {unit_words(command)}'}"
     return Verdict(_NOT_RUNNING, "NOT RUNNING", line, f"start it: {start}")
 
 
@@ -98,7 +99,8 @@ def _of_arm(status: RobotStatus, arm: ArmStatus) -> Verdict:
         remedy = "look at the robot; when going on is safe: forerun clear"
         return Verdict(_UNWELL, arm.state, f"{arm.state}: {arm.why}", remedy, warnings_of(status))
     if arm.state == "BOOT":
-        return Verdict(_UNWELL, "STARTING", f"STARTING: {arm.why}", "", warnings_of(status))
+        remedy = "it goes on by itself once that is mended" if arm.bus_lost else ""
+        return Verdict(_UNWELL, "STARTING", f"STARTING: {arm.why}", remedy, warnings_of(status))
     failed = next((unit for unit in status.units if unit.active == "failed"), None)
     if status.policy is None:
         return _without_policy(status, arm)

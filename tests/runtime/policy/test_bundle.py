@@ -93,7 +93,7 @@ def test_a_missing_file_is_refused(tiny_folder: Path, robot: RobotConfig, file: 
 
 
 def test_no_bundle_at_all_is_a_clear_error(tmp_path: Path, robot: RobotConfig) -> None:
-    with pytest.raises(ConfigError, match=r"manifest\.toml: file is 'No such file or directory'"):
+    with pytest.raises(ConfigError, match=r"manifest\.toml: No such file or directory"):
         open_bundle(tmp_path, robot)
 
 
