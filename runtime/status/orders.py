@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import time
@@ -11,28 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from interfaces.errors import RefusedError
-from interfaces.installed import (
-    COMMAND_UNIT,
-    PAGE_UNIT,
-    POLICY_UNIT,
-    RECORD_UNIT,
-    SAFE_UNIT,
-    TARGET_UNIT,
-)
+from interfaces.installed import COMMAND_UNIT, SAFE_UNIT, SERVICES, TARGET_UNIT
 from interfaces.robot_config import load_robot
+from runtime.status.asking import ask
 from runtime.status.gather import Gathering, RobotPlace
 from runtime.status.robot_status import RobotStatus
 from runtime.status.units import UnitStatus, read_units
 from runtime.status.verdict import Wellbeing, judge, unit_words
 from runtime.status.words import status_lines
 
-_START_PATIENCE_S = (
-    60.0  # a cold start reads its bundle and waits for its cameras: ten seconds at most, else something is wrong
-)
+# A cold start reads its bundle and waits for its cameras: some ten seconds, else something is wrong.
+_START_PATIENCE_S = 60.0
 _STOP_PATIENCE_S = 30.0  # the units' own time-outs end before
 _LOOK_S = 0.25
 _JOURNAL_S = 5.0
-_OURS = (TARGET_UNIT, COMMAND_UNIT, POLICY_UNIT, RECORD_UNIT, PAGE_UNIT)
+_OURS = (TARGET_UNIT, *SERVICES)
 _MOVING = {"activating", "deactivating", "reloading"}
 
 
@@ -66,10 +58,7 @@ class Service:
             *self.journalctl, "--quiet", "--no-pager", "--output=cat", "--lines=1", f"--unit={COMMAND_UNIT}",
             f"--since=@{since.timestamp():.0f}", "FORERUN_EVENT=ended",
         ]  # fmt: skip
-        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            answer = subprocess.run(asked, capture_output=True, text=True, timeout=_JOURNAL_S, check=False)
-            return answer.stdout.strip()
-        return ""
+        return ask(asked, _JOURNAL_S).strip()
 
 
 def start(service: Service) -> int:
@@ -79,7 +68,7 @@ def start(service: Service) -> int:
     """
     _require_units(service)
     service.order("stop", SAFE_UNIT)
-    service.order("reset-failed", "forerun*")
+    service.order("reset-failed", "--all", "forerun*")  # a glob alone passes over units that are inactive
     service.order("start", "--no-block", TARGET_UNIT)
     status = _wait_for_start(service)
     service.show("")

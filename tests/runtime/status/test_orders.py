@@ -84,7 +84,7 @@ def test_a_start_leaves_the_safe_state_and_waits_until_it_is_ready(machine: Mach
     with contextlib.closing(policy), EmulatedServos(machine.folder), RunningCommand(machine.folder) as command:
         command.wait_for(CommandState.READY)
         assert start(machine.service) == 0, machine.said
-    assert machine.orders == [f"stop {SAFE_UNIT}", "reset-failed forerun*", f"start --no-block {TARGET_UNIT}"]
+    assert machine.orders == [f"stop {SAFE_UNIT}", "reset-failed --all forerun*", f"start --no-block {TARGET_UNIT}"]
     assert machine.said[0].startswith("READY as asked: it follows nothing")
 
 
