@@ -65,6 +65,11 @@ class CommandListener:
         """Return whether a policy is connected."""
         return self._policy is not None
 
+    @property
+    def handed_over(self) -> bool:
+        """Return whether the socket is systemd's, which starts the process again whenever a policy connects."""
+        return self._path is None
+
     def receive(self) -> Received:
         """Return what is new; never blocks."""
         replaced = self._accept()

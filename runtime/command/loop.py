@@ -96,7 +96,8 @@ class CommandLoop:
                 self._exchange(tick, self._joints)
         with self._systemd.ending():
             self._end()
-            self._latch.forget()
+            if not self._listener.handed_over:  # else a policy that goes on has systemd start the next one at once
+                self._latch.forget()
 
     def ending(self) -> AbstractContextManager[None]:
         """Let nobody wait for periods any more, for as long as this lasts."""

@@ -174,6 +174,25 @@ def test_a_policy_that_came_first_is_served_by_the_socket_handed_over_and_no_oth
     assert (folder / "command.sock").exists()
 
 
+def test_a_stop_outlives_an_ordered_end_where_systemd_starts_the_next_process(
+    folder: Path, servos: EmulatedServos
+) -> None:
+    del servos
+    activation = Activation(folder)
+    with contextlib.closing(activation.listening):
+        for reason in ("asked by a person", "stopped before it was started again"):
+            process = activation.start()
+            try:
+                wait_for_state(
+                    folder, CommandState.ESTOP if reason.startswith("stopped") else CommandState.READY, process
+                )
+                ask(folder / "operator.sock", OperatorOrder(order=Order.ESTOP))
+                assert reason in ask_report(folder / "operator.sock").why
+            finally:
+                process.terminate()
+                process.communicate(timeout=PATIENCE_S)
+
+
 def test_a_descriptor_that_nobody_handed_over_is_refused(folder: Path) -> None:
     process = start(folder, "runtime.command_process", str(write_robot(folder)), "--listen-fd", "3")
     _, said = process.communicate(timeout=PATIENCE_S)
