@@ -247,13 +247,20 @@ run_nightly() {
   say "All checks passed"
 }
 
+no_board() { # and so nobody is made a robot by a slip
+  usage >&2
+  printf '\ninstall.sh: this is no board of a robot that I know. To make it run a robot all the same: sudo ./install.sh install%s\n' \
+    "${*:+ $*}" >&2
+  exit 2
+}
+
 # shellcheck source=provision/robot_commands.sh
 source provision/robot_commands.sh
 
 case ${1-} in
   install | upgrade | rollback | uninstall | bundle-wheels) robot_command "$@" ;;
   "" | --[!h]*) # on a robot's board that means: install. Elsewhere nobody is made a robot by a slip
-    if is_jetson || [[ $* == *--root* || $* == *--dry-run* ]]; then robot_command "$@"; else usage >&2; exit 2; fi
+    if is_jetson || [[ $* == *--root* || $* == *--dry-run* ]]; then robot_command "$@"; else no_board "$@"; fi
     ;;
   demo) demo "${@:2}" ;;
   test) run_tests ;;

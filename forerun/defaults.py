@@ -96,8 +96,7 @@ def service_place(arguments: argparse.Namespace) -> RobotPlace:
     from runtime.status.gather import RobotPlace
 
     meant, there = meant_robot(arguments.robot, arguments.folder), Installation()
-    config = load_robot(meant.file)
-    records = there.state / "flight" if meant.installed else meant.folder / config.record.folder
+    records = there.state / "flight" if meant.installed else meant.folder / load_robot(meant.file).record.folder
     return RobotPlace(meant.file, meant.folder, records)
 
 

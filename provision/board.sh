@@ -185,7 +185,7 @@ kernel_line() {
 
 realtime_line() {
   case $(kernel_has CONFIG_RT_GROUP_SCHED) in
-    yes) echo "CONFIG_RT_GROUP_SCHED is on: this kernel refuses SCHED_FIFO to services; forerun doctor tells what that costs" ;;
+    yes) echo "CONFIG_RT_GROUP_SCHED is on: this kernel may refuse SCHED_FIFO to services; forerun doctor tells whether it does" ;;
     no) echo "SCHED_FIFO can be had" ;;
     *) echo "the kernel does not show its configuration; forerun doctor tries it" ;;
   esac

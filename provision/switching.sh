@@ -9,7 +9,7 @@ SWITCHING= # yes: between the first step and the last
 switch_version() { # to which
   local running=no
   if [[ $DRY_RUN ]]; then
-    change "switch $OPT/current from $(linked current) to $1" true
+    change "link $OPT/current to versions/$1" true
     place_files
     return
   fi

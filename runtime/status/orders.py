@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
-from interfaces.errors import RefusedError
+from interfaces.errors import ForerunError, RefusedError
 from interfaces.installed import COMMAND_UNIT, SAFE_UNIT, SERVICES, TARGET_UNIT
 from interfaces.robot_config import load_robot
 from runtime.status.asking import ask
@@ -24,6 +25,7 @@ _START_PATIENCE_S = 60.0
 _STOP_PATIENCE_S = 30.0  # the units' own time-outs end before
 _LOOK_S = 0.25
 _JOURNAL_S = 5.0
+_JOURNAL_LATE_S = 1.0
 _OURS = (TARGET_UNIT, *SERVICES)
 _MOVING = {"activating", "deactivating", "reloading"}
 
@@ -48,25 +50,36 @@ class Service:
             [*self.systemctl, "--no-ask-password", *words], capture_output=True, text=True, check=False
         )
         if asked.returncode != 0:
-            why = " ".join(asked.stderr.split()) or f"systemctl ended with status {asked.returncode}"
-            root = "" if os.geteuid() == 0 else " (only root may: put sudo before it)"
-            raise RefusedError(f"systemctl {' '.join(words[:2])}: {why}{root}")
+            said = asked.stderr.strip().splitlines()  # the first line; others tell of logs
+            why = said[0] if said else f"systemctl {' '.join(words)} ended with status {asked.returncode}"
+            root = (
+                "" if os.geteuid() == 0 else "only root may start it and stop its units; put sudo before it. systemd: "
+            )
+            raise RefusedError(f"{root}{why}")
 
     def last_words(self, since: datetime) -> str:
-        """Return what the command process said of the arm when it ended after `since`; empty where the journal does not tell."""
+        """Return what the command process said of the arm when it ended after `since`; empty where the journal does not tell.
+
+        The journal may get it a moment after systemd knows that the process has ended.
+        """
         asked = [
             *self.journalctl, "--quiet", "--no-pager", "--output=cat", "--lines=1", f"--unit={COMMAND_UNIT}",
-            f"--since=@{since.timestamp():.0f}", "FORERUN_EVENT=ended",
+            f"--since=@{since.timestamp():.3f}", "FORERUN_EVENT=ended",
         ]  # fmt: skip
-        return ask(asked, _JOURNAL_S).strip()
+        t_end_ns = time.monotonic_ns() + round(_JOURNAL_LATE_S * 1e9)
+        while not (last := ask(asked, _JOURNAL_S).strip()) and time.monotonic_ns() < t_end_ns:
+            time.sleep(_LOOK_S)
+        return last
 
 
 def start(service: Service) -> int:
     """Start the robot, out of its safe state, too; wait until it holds its arm and its policy is ready; say how it is.
 
-    Returns 0 when all is well then, else 1. Raises RefusedError where there are no units, or this person may not.
+    Returns 0 when all is well then, else 1. Raises RefusedError where there are no units, or this person may not; ConfigError
+    for its file.
     """
     _require_units(service)
+    load_robot(service.place.file)  # told here rather than by units that give up
     service.order("stop", SAFE_UNIT)
     service.order("reset-failed", "--all", "forerun*")  # a glob alone passes over units that are inactive
     service.order("start", "--no-block", TARGET_UNIT)
@@ -105,9 +118,16 @@ def _say_stopped(service: Service, last: str) -> int:
     if command is not None and command.active == "failed":
         service.say(f"stopped, but not in order: {COMMAND_UNIT} {unit_words(command)}; look how the arm stands")
         return 1
-    on_stop = load_robot(service.place.file).runtime.on_stop
-    service.say(f"stopped: {last or f'runtime.on_stop of its robot file is {on_stop!r}; look how the arm stands'}")
+    service.say(f"stopped: {last or _as_its_file_says(service.place.file)}")
     return 0
+
+
+def _as_its_file_says(file: Path) -> str:
+    try:
+        on_stop = load_robot(file).runtime.on_stop
+    except ForerunError as error:  # whoever stops a robot is not kept from it by its file
+        return f"look how the arm stands; {error}"
+    return f"runtime.on_stop of its robot file is {on_stop!r}; look how the arm stands"
 
 
 def _require_units(service: Service) -> None:

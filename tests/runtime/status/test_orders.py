@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.command_rig import EmulatedServos, RunningCommand
 from bench.status_rig import POLICY_REPLY, ROBOT_FILE
-from interfaces.errors import RefusedError
+from interfaces.errors import ConfigError, RefusedError
 from interfaces.installed import COMMAND_UNIT, POLICY_UNIT, SAFE_UNIT, TARGET_UNIT
 from interfaces.messages import CommandState
 from interfaces.request_socket import RequestServer
@@ -128,3 +129,16 @@ def test_without_units_it_is_said_what_to_do_instead(machine: Machine, order: Ca
     (machine.folder / "now").write_text("")
     with pytest.raises(RefusedError, match="forerun run"):
         order(machine.service)
+
+
+def test_a_robot_whose_file_was_spoiled_since_is_stopped_and_not_started(machine: Machine) -> None:
+    machine.are("now", RUNS)
+    spoiled = machine.folder / "robot.toml"
+    spoiled.write_text("not TOML")
+    service = replace(machine.service, place=replace(machine.service.place, file=spoiled))
+    (machine.folder / "journalctl").unlink()
+    with pytest.raises(ConfigError, match=r"robot\.toml: "):
+        start(service)
+    assert stop(service) == 0
+    assert machine.orders == [f"stop --no-block {TARGET_UNIT}"]
+    assert "look how the arm stands" in machine.said[0]
