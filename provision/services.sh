@@ -3,7 +3,7 @@
 
 readonly TARGET=forerun.target
 readonly MUST_BE_READY=(forerun-command.service forerun-policy.service)
-readonly READY_S=30
+readonly READY_S=60 # what fails is noticed sooner; a slow board that loads its engines must not pass for a bad version
 
 systemd_runs() { [[ ! $ROOT && -d /run/systemd/system ]]; }
 
