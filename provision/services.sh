@@ -67,6 +67,14 @@ stop_services() { # in order: systemd knows it, and the command process brakes a
   change "stop the robot: it brakes and holds, and releases where its file says so" systemctl stop "${units[@]}"
 }
 
+keep_last_word() { # what a person said last holds over the stop that comes: an arm told to follow nothing must not move for an upgrade
+  local note
+  for note in "$ROOT"/run/forerun/*.told; do
+    # A link is made or not: whatever the service put there in its place, nothing is followed, opened or waited for.
+    [[ ! -e $note ]] || ln -sT kept "$note.kept" 2>/dev/null || true
+  done
+}
+
 come_up() { # after a switch: start what ran, and what is new
   systemd_runs || return 0
   [[ -e $ROBOT ]] || return 0

@@ -17,7 +17,10 @@ switch_version() { # to which
   ! services_run || running=yes
   note_switch "$(linked current)" "$(linked previous)" "$1" "$running"
   SWITCHING=yes
-  [[ $running == no ]] || stop_services
+  if [[ $running == yes ]]; then
+    keep_last_word
+    stop_services
+  fi
   point previous "$(linked current)"
   point current "$1"
   finish_switch
@@ -77,7 +80,10 @@ switch_back() { # why
     return
   fi
   say "Back to version $old: version $new is not taken, $1"
-  [[ ! $ROOT && $running == yes ]] && stop_services
+  if [[ ! $ROOT && $running == yes ]]; then
+    keep_last_word
+    stop_services
+  fi
   point current "$old"
   point previous "$older"
   place_files
