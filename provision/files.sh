@@ -45,6 +45,7 @@ place_of() { # a file of systemd/: prints where it belongs
     *.sysusers) echo "/etc/sysusers.d/${name%.sysusers}.conf" ;;
     *.tmpfiles) echo "/etc/tmpfiles.d/${name%.tmpfiles}.conf" ;;
     *.modules) echo "/etc/modules-load.d/${name%.modules}.conf" ;;
+    *.needrestart) echo "/etc/needrestart/conf.d/${name%.needrestart}.conf" ;;
     *.journald) echo "/etc/systemd/journald.conf.d/${name%.journald}.conf" ;;
     *.sh) ;; # units run it where it lies
     *) stop "systemd/$name: nobody knows where it belongs (provision/files.sh)" ;;
