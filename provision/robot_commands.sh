@@ -154,7 +154,7 @@ install_robot() {
 }
 
 upgrade_robot() {
-  [[ $(linked current) ]] || refuse "nothing is installed here yet: sudo ./install.sh"
+  [[ $(linked current) ]] || refuse "nothing is installed here yet: sudo ./install.sh install"
   install_robot
 }
 

@@ -21,8 +21,8 @@ make_run_folder() { # /run/forerun, as tmpfiles.d says; at the next boot it is m
 reload_what_changed() {
   [[ $FILES_CHANGED ]] && systemd_runs || return 0
   [[ $FILES_CHANGED != */etc/systemd/system/* ]] || systemctl daemon-reload
-  if [[ $FILES_CHANGED == */udev/rules.d/* || $FILES_CHANGED == *.link* ]]; then
-    udevadm control --reload || true # a container has no udevd
+  if [[ -S /run/udev/control ]] && [[ $FILES_CHANGED == */udev/rules.d/* || $FILES_CHANGED == *.link* ]]; then # a container has no udevd
+    udevadm control --reload || true
     udevadm trigger --action=change --subsystem-match=usb --subsystem-match=tty --subsystem-match=usb-serial \
       --subsystem-match=hidraw --subsystem-match=net || true
     udevadm settle --timeout=10 || true

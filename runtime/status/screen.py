@@ -12,6 +12,7 @@ from runtime.status.verdict import Verdict, Wellbeing, judge
 KEYS = "q end   space EMERGENCY STOP"
 _BLOCKS, _ASCII = " ▁▂▃▄▅▆▇█", " ._-=+*#@"
 _EFFORT_CELLS = 10
+_WARNINGS = 2  # in full
 _LEAST_CURVE = 4
 _BOLD, _DIM, _RED, _PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[1;31m", "\x1b[0m"
 _BANNERS = {Wellbeing.WELL: "\x1b[1;97;42m", Wellbeing.UNWELL: "\x1b[1;97;41m", Wellbeing.NOT_RUNNING: "\x1b[1;97;100m"}
@@ -76,8 +77,10 @@ def _heading(status: RobotStatus, verdict: Verdict, paper: Paper) -> Iterator[st
     yield paper.cut(f"{shown:<{room}}  {right}", _BANNERS[verdict.wellbeing])
     if verdict.remedy:
         yield paper.cut(f" -> {verdict.remedy}", _BOLD)
-    for warning in verdict.warnings[:2]:
+    for warning in verdict.warnings[:_WARNINGS]:
         yield paper.cut(f" ! {warning}")
+    if (more := len(verdict.warnings) - _WARNINGS) > 0:
+        yield paper.cut(f" ! {more} more: forerun status", _DIM)
 
 
 def _joints(arm: ArmStatus | None, paper: Paper) -> Iterator[str]:

@@ -121,3 +121,12 @@ def test_what_changed_is_told_once() -> None:
     assert list(changes(status(units=units()), status(units=units(policy=unit(POLICY_UNIT, "failed", "failed"))))) == [
         "forerun-policy.service: active -> failed (failed)"
     ]
+
+
+def test_the_screen_says_that_there_are_more_warnings_than_it_shows() -> None:
+    watched = Watched()
+    machine = replace(status().machine, record_free_mb=120.0, clock_synchronised=False)
+    watched.add(status(machine=machine, arm=arm(missed_periods=900)))
+    shown = "\n".join(SGR.sub("", line) for line in screen_lines(watched, Paper(columns=80, rows=24)))
+    assert "3 warnings" in shown
+    assert "! 1 more: forerun status" in shown
