@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, BundleManifest, bundle_files
+from interfaces.durable import sync_folder
 from interfaces.errors import BundleError, ConfigError, RefusedError
 from interfaces.robot_config import RobotConfig
 from interfaces.trusted_path import Trust, read_trusted
-from runtime.bundles.durable import sync_folder
 from runtime.bundles.shelf_changes import ShelfPlace, discard, kept_names, own_shelf, take_away
 from runtime.bundles.shelf_file import is_plain
 from runtime.bundles.signature import TrustedKeys, check_signature

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from interfaces.durable import sync_folder
 from interfaces.errors import BundleError, RefusedError
 from interfaces.installed import Installation
-from runtime.bundles.durable import sync_folder
 from runtime.bundles.run_choice import stand_on
 from runtime.bundles.shelf_file import SHELF_FILE, Shelf, bundles_of, is_plain, read_shelf
 from runtime.bundles.standing import Stand

@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.durable import sync_folder, write_whole
 from interfaces.errors import BundleError, ConfigError
 from interfaces.toml_loader import parse_toml, require
 from interfaces.toml_writer import to_toml
 from interfaces.trusted_path import Trust, read_trusted
-from runtime.bundles.durable import sync_folder, write_whole
 
 FORMAT = 1
 SHELF_FILE = "shelf.toml"

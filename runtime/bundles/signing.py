@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, bundle_files
+from interfaces.durable import write_whole
 from interfaces.errors import RefusedError
 from interfaces.trusted_path import ANY_OWNER, read_trusted
-from runtime.bundles.durable import write_whole
 from runtime.bundles.signature import read_signature, sign
 from runtime.policy.bundle import read_manifest, read_verified, require_nothing_else
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from interfaces.durable import write_whole
 from interfaces.errors import ConfigError
 from interfaces.toml_loader import parse_toml, require
 from interfaces.toml_writer import to_toml
-from runtime.bundles.durable import write_whole
 
 FORMAT = 1
 _SIZE_MAX_BYTES = 10_000

@@ -15,11 +15,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.durable import write_whole
 from interfaces.errors import ConfigError, RefusedError
 from interfaces.robot_config import RobotConfig
 from interfaces.toml_loader import parse_toml, require
 from interfaces.toml_writer import to_toml
-from runtime.bundles.durable import write_whole
 from runtime.service.end_order import EndOrder
 
 _log = logging.getLogger(__name__)
