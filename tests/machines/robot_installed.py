@@ -61,8 +61,12 @@ class InstalledRobot:
 
     def cursor(self) -> str:
         """Return the journal's present end."""
-        said = self.machine.do("journalctl", "--quiet", "--lines=0", "--show-cursor")
-        return said.partition("-- cursor: ")[2].strip()
+
+        def look() -> str:  # right after the first boot there is no journal yet, and journalctl fails
+            said = self.machine.ask("journalctl", "--quiet", "--lines=0", "--show-cursor")[1]
+            return said.partition("-- cursor: ")[2].strip()
+
+        return until(look, PATIENCE_S, "the journal has a first line")
 
     def journal(self, cursor: str) -> list[dict[str, Any]]:
         """Return what the journal has got since, each entry with all its fields.
