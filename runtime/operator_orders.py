@@ -41,7 +41,7 @@ def follow(socket: Path, instruction: str | None) -> int:
     if "error" in reply:
         _say(f"not followed: {reply['error']}")
         return 1
-    state = reply.get("command_state") or "not there"
+    state = reply.get("command_state") or "not heard yet: forerun status says why"
     _say(f"follows {reply.get('instruction') or 'nothing'}; the command process is {state}")
     return 0
 

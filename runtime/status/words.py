@@ -82,7 +82,7 @@ def _joint_lines(arm: ArmStatus) -> Iterator[str]:
     heading = f"{'':<{width}}  position  effort    degC       V"
     yield _row("joints", f"{heading}     (warmest first)")
     for joint in sorted(arm.joints, key=_warmth, reverse=True)[:_JOINTS_MAX]:
-        effort = "-" if joint.effort_ratio is None else f"{joint.effort_ratio * 100:.0f} %"
+        effort = "-" if joint.effort_ratio is None else f"{joint.effort_ratio * 100:.0f} %".replace("-0 %", "0 %")
         line = (
             f"{joint.name:<{width}}  {joint.position_rad:+8.3f}  {effort:>6}"
             f"  {_value(joint.temperature_degc, 0):>6}  {_value(joint.voltage_v, 1):>6}"
