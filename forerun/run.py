@@ -39,11 +39,24 @@ def run(arguments: argparse.Namespace) -> int:
     from runtime.calibrated_robot import load_calibrated
     from runtime.run_process import Run, run_robot
 
+    refuse_beside_service(arguments.robot)
     robot = load_calibrated(arguments.robot, now=datetime.now(timezone.utc)).robot  # refused once, not by each process
     plans = _plans(arguments)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     os.chdir(arguments.folder)
     return run_robot(Run(plans=plans, runtime=robot.runtime, dry_run=arguments.dry_run))
+
+
+def refuse_beside_service(robot: Path) -> None:
+    """Refuse the robot that systemd runs already: two sets of processes would wait for one bus."""
+    from interfaces.errors import RefusedError
+    from interfaces.installed import COMMAND_UNIT, Installation
+    from runtime.status.units import read_units
+
+    if robot.resolve() != Installation().robot_file:
+        return
+    if any(unit.name == COMMAND_UNIT and unit.active not in {"inactive", "failed"} for unit in read_units()):
+        raise RefusedError(f"{robot}: systemd runs this robot already; `sudo forerun stop` ends that")
 
 
 def _plans(arguments: argparse.Namespace) -> list[ProcessPlan]:

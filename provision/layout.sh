@@ -155,10 +155,12 @@ own_what_was_kept() { # flight records of an earlier installation belong to root
   done
 }
 
-take_robot_file() {
+take_robot_file() { # version: it reads the file before it is taken; later it would be yours, and kept
   if [[ -e $ROOT$ROBOT ]]; then
     [[ ! $ROBOT_FILE ]] || cmp -s "$ROBOT_FILE" "$ROOT$ROBOT" || say "$ROBOT: kept yours; $ROBOT_FILE is not taken"
   elif [[ $ROBOT_FILE ]]; then
+    [[ $DRY_RUN ]] || "$ROOT$VERSIONS/$1/venv/bin/python" -I -m provision "$ROBOT_FILE" --root "$ROOT/" --dry-run >/dev/null ||
+      stop "$ROBOT_FILE is refused, see above: mend it, and run this again"
     change "take $ROBOT_FILE as $ROBOT" copy_robot_file
   fi
 }

@@ -136,8 +136,8 @@ install_robot() {
   require_wheels "$id"
   refuse_while_moving "$id"
   make_places
-  take_robot_file
   build_version "$id"
+  take_robot_file "$id"
   if [[ $(linked current) == "$id" ]]; then
     say "Version $id is installed: its files"
     put_bundles_on_shelf "$id"

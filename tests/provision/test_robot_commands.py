@@ -251,6 +251,18 @@ def test_a_persons_robot_file_and_disabled_unit_stay(workshop: Workshop) -> None
     assert not link.is_symlink()
 
 
+def test_a_robot_file_that_does_not_load_is_not_taken(workshop: Workshop, tmp_path: Path) -> None:
+    root, wrong = workshop.copy("wrong"), tmp_path / "wrong.toml"
+    (root / "etc/forerun/robot.toml").unlink()
+    good = (workshop.folder / "first/robots/simulated.toml").read_text()
+    wrong.write_text(good.replace("rate_hz = 100.0", 'rate_hz = "fast"', 1))
+    done = workshop.run(root, "install", "first", "--robot", str(wrong))
+    assert done.returncode == 1
+    assert "rate_hz" in done.stderr
+    assert f"{wrong} is refused" in done.stderr
+    assert not (root / "etc/forerun/robot.toml").exists()
+
+
 def test_a_file_in_the_way_that_is_not_ours_is_left_alone(workshop: Workshop) -> None:
     root = workshop.copy("in-the-way")
     link = root / "usr/local/bin/forerun"
