@@ -164,7 +164,7 @@ rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the r
   done
 }
 
-# Each process of tests fills about one core: two lanes, the tests of this side in one, those of the robot's in the other.
+# Tests mostly wait, for clocks, buses and processes: they run in lanes side by side, some of them one after the other in a lane.
 
 robot_venvs() { # for the Pythons of JetPack 6 and 7, as far as they are here, with nothing but what the robot installs
   local version python
@@ -177,17 +177,33 @@ robot_venvs() { # for the Pythons of JetPack 6 and 7, as far as they are here, w
   done
 }
 
-robot_side_tests() {
-  local version room rooms=() bad=()
+robot_side_tests() { # of a Python
+  local room rooms=()
+  find_python "$1" >/dev/null || return 0
   for room in "${ROBOT_ROOMS[@]}"; do
     [[ ! -d tests/$room ]] || rooms+=("tests/$room")
   done
-  for version in "${ROBOT_PYTHONS[@]}"; do
-    find_python "$version" >/dev/null || continue
-    say "Robot-side tests, Python $version"
-    ".venv-$version/bin/python" -m pytest -q --durations=5 "${rooms[@]}" || bad+=("$version")
+  say "Robot-side tests, Python $1"
+  ".venv-$1/bin/python" -m pytest -q --durations=5 "${rooms[@]}"
+}
+
+can_drivers_in_linux() {
+  say "CAN drivers on real SocketCAN"
+  .venv/bin/python -m tests.machines.uml_can
+}
+
+robot_under_systemd() {
+  say "Installed, and booted by a real systemd"
+  .venv/bin/python -m tests.machines.nspawn_robot
+}
+
+in_turn() { # commands: all run, whichever of them fails
+  local turn words status=0
+  for turn in "$@"; do
+    read -ra words <<<"$turn"
+    "${words[@]}" || status=1
   done
-  ((!${#bad[@]}))
+  return "$status"
 }
 
 declare -A lane # name -> process
@@ -227,12 +243,13 @@ run_tests() {
   check "Import rules" "$bin/lint-imports" --no-logo
   check "Shell scripts" shellcheck -x -a install.sh .ci/run systemd/say-failure.sh
   check "Robot-side environments" ended_well "Robot-side environments"
-  begin "Robot-side tests" robot_side_tests
+  local first="Robot-side tests, Python 3.10, and SocketCAN" second="Robot-side tests, Python 3.12, and the installed robot"
+  begin "$first" in_turn "robot_side_tests 3.10" can_drivers_in_linux
+  begin "$second" in_turn "robot_side_tests 3.12" robot_under_systemd
   mapfile -t left < <(rooms_left_to_the_robot)
   check "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
-  check "CAN drivers on real SocketCAN" "$bin/python" -m tests.machines.uml_can
-  check "Installed, and booted by a real systemd" "$bin/python" -m tests.machines.nspawn_robot
-  check "Robot-side tests" ended_well "Robot-side tests"
+  check "$first" ended_well "$first"
+  check "$second" ended_well "$second"
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
   say "All checks passed"
 }
