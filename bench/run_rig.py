@@ -19,9 +19,11 @@ from interfaces.errors import DeviceError
 
 PATIENCE_S = 60.0  # everything waited for takes a second or two, except on a machine that is busy otherwise
 
-# A session leader takes its standard input as its terminal, which a terminal's program does before it starts a shell.
+# A session leader takes its standard input as its terminal, and Ctrl-C for what it means, whoever started the tests with it ignored:
+# both are what a terminal's program does before it starts a shell.
 _TAKE_TERMINAL = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 
