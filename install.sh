@@ -40,6 +40,7 @@ test   Sets everything up, then runs formatting, lint, types, import rules and a
        the CAN drivers on the kernel's own interfaces, in User-mode Linux, and the installed robot
        in a Debian container under a real systemd, where these can be had.
 nightly  What takes longer than a change should wait for: a million frames through each protocol's decoder,
+         the status page in a real browser, upgrades that fail on a booted robot,
          and a real USB adapter, CAN controllers and camera, plugged and unplugged in a virtual machine.
 
 Needs Python 3.10 to 3.13. Python packages go into .venv* in this folder and nowhere else.
@@ -255,10 +256,12 @@ run_tests() {
 }
 
 run_nightly() {
-  install_packages "${TEST_PACKAGES[@]}"
+  install_packages "${TEST_PACKAGES[@]}" chromium fonts-dejavu-core
   make_main_venv "$TEST_EXTRAS"
   check "A million frames through each protocol, and what needs downloads" .venv/bin/python -m pytest -q -m slow
+  check "The status page in a browser" .venv/bin/python -m pytest -q tests/forerun/test_page_in_browser.py
   check "CAN drivers on real SocketCAN" .venv/bin/python -m tests.machines.uml_can --require
+  check "Installed, and booted by a real systemd" .venv/bin/python -m tests.machines.nspawn_robot --require --all
   check "USB, CAN controllers and camera in a virtual machine" .venv/bin/python -m tests.machines.qemu_lab
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
   say "All checks passed"

@@ -209,7 +209,7 @@ def test_a_zero_away_from_the_middle_is_told(rig: RecordRig, arm: FeetechConfig)
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "file is"),
+        ("", "expected JSON, as LeRobot writes it"),
         ("[]", "a table of motors"),
         ("{}", "a table of motors"),
         ('{"a": 1}', "mine.json: a is 1"),
@@ -219,7 +219,7 @@ def test_a_zero_away_from_the_middle_is_told(rig: RecordRig, arm: FeetechConfig)
         ('{"a": {"id": 1, "drive_mode": 0, "homing_offset": 0, "range_min": 9, "range_max": 9}}', "a.range_max is 9"),
         ('{"a": {"id": 1, "drive_mode": 0, "homing_offset": 0, "range_min": -1, "range_max": 9}}', "a.range_min is -1"),
         ('{"a": {"id": true, "drive_mode": 0, "homing_offset": 0, "range_min": 0, "range_max": 9}}', "a.id is True"),
-        ("[" * 100_000, "file is"),
+        ("[" * 100_000, "expected JSON, as LeRobot writes it"),
     ],
 )  # fmt: skip
 def test_what_is_no_file_of_lerobots_is_refused(text: str, says: str) -> None:

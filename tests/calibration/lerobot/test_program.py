@@ -199,7 +199,7 @@ def test_what_is_no_text_of_lerobots_is_refused(
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"lerobot\.json"):
         run(workplace, rig, "read", str(file))
-    with pytest.raises(ConfigError, match="is 'No such file"):
+    with pytest.raises(ConfigError, match="No such file or directory; expected LeRobot's calibration file"):
         run(workplace, rig, "read", str(file.with_name("none.json")))
 
 
