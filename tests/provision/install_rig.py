@@ -11,11 +11,13 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import stat
 import subprocess
 import sys
 import sysconfig
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -113,6 +115,24 @@ def install(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 def command(checkout: Path, *arguments: str) -> list[str]:
     """Return the command line for that."""
     return ["unshare", "-n", str(checkout / "install.sh"), *arguments]
+
+
+def kill_when(started: Sequence[str], scratch: Path, said: str, how: signal.Signals) -> str:
+    """Start an install.sh, and kill it and all it started as soon as it says `said`; return what it said from then on."""
+    process = subprocess.Popen(
+        started, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(scratch)},
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines: list[str] = []
+    for line in process.stdout:
+        lines.append(line)
+        if said in line:
+            break
+    else:
+        raise AssertionError(f"it never said {said!r}: {''.join(lines)}")
+    os.killpg(process.pid, how)
+    return process.communicate(timeout=PATIENCE_S)[0]
 
 
 def tree_of(root: Path, *, times: bool = False) -> Tree:
