@@ -142,6 +142,9 @@ class WatchedService:
             self._told.append(Told(time.monotonic_ns(), data.decode()))
 
 
+StartService = Callable[..., WatchedService]
+
+
 def journal_entry(data: bytes) -> dict[str, str]:
     """Return the fields of one entry of systemd's native journal protocol."""
     fields: dict[str, str] = {}

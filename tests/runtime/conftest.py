@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import settings
 
 from bench.policy_rig import CommandPeer, PlainCamera, SlowForesight
+from bench.policy_service_rig import policy_that, write_robot
+from bench.service_rig import StartService, WatchedService
 from bench.stage_rig import POSE, Trial
 from interfaces.messages import CommandState, Frame, JointState
 from interfaces.robot_config import RobotConfig, load_robot
@@ -135,6 +138,24 @@ def start_policy(
     yield start
     for process in started:
         process.close()
+
+
+@pytest.fixture
+def control(folder: Path, robot: RobotConfig) -> Path:
+    """Return the control socket of a policy process that works in `folder`."""
+    return folder / robot.runtime.control_socket
+
+
+@pytest.fixture
+def start(folder: Path, robot_file: Path) -> Iterator[StartService]:
+    """Starts policy processes in `folder` as systemd does, what hangs in them, and keys of the robot file's policy."""
+    with ExitStack() as stack:
+
+        def begin(hangs: str = "", watchdog_s: float | None = 2.0, **changes: str) -> WatchedService:
+            path = write_robot(folder, robot_file, **changes)
+            return stack.enter_context(WatchedService(policy_that(hangs, path), folder, watchdog_s=watchdog_s))
+
+        yield begin
 
 
 @pytest.fixture

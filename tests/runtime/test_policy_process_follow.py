@@ -4,21 +4,18 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.policy_rig import CommandPeer
-from bench.policy_service_rig import ROOT, policy_that, write_robot
-from bench.service_rig import WatchedService
+from bench.policy_service_rig import ROOT, write_robot
+from bench.service_rig import StartService
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
-
-Start = Callable[..., WatchedService]
 
 
 @pytest.fixture
@@ -29,25 +26,9 @@ def peer(folder: Path, robot: RobotConfig) -> Iterator[CommandPeer]:
     peer.close()
 
 
-@pytest.fixture
-def control(folder: Path, robot: RobotConfig) -> Path:
-    """Return the control socket."""
-    return folder / robot.runtime.control_socket
-
-
-@pytest.fixture
-def start(folder: Path, robot_file: Path) -> Iterator[Start]:
-    """Starts policy processes as systemd does."""
-    with ExitStack() as stack:
-
-        def begin(hangs: str = "", watchdog_s: float | None = 2.0, **changes: str) -> WatchedService:
-            path = write_robot(folder, robot_file, **changes)
-            return stack.enter_context(WatchedService(policy_that(hangs, path), folder, watchdog_s=watchdog_s))
-
-        yield begin
-
-
-def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, start: Start, control: Path) -> None:
+def test_it_follows_what_the_robot_file_says_from_the_start(
+    peer: CommandPeer, start: StartService, control: Path
+) -> None:
     service = start("no: robot file", follow='"lift"')
     peer.wait_for_chunks(3)
     with RequestClient(control) as asking:
@@ -56,7 +37,7 @@ def test_it_follows_what_the_robot_file_says_from_the_start(peer: CommandPeer, s
 
 
 def test_what_a_person_said_holds_over_crashes_until_an_ordered_end(
-    peer: CommandPeer, start: Start, control: Path
+    peer: CommandPeer, start: StartService, control: Path
 ) -> None:
     def asked(**request: str | bool | None) -> Any:
         with RequestClient(control) as asking:
@@ -94,7 +75,7 @@ def test_what_a_person_said_holds_over_crashes_until_an_ordered_end(
     assert service.end() == 0
 
 
-def test_told_to_end_while_it_opens_its_bundle_it_ends_and_forgets(start: Start, control: Path) -> None:
+def test_told_to_end_while_it_opens_its_bundle_it_ends_and_forgets(start: StartService, control: Path) -> None:
     told = control.with_name("control.sock.told")
     told.write_text("nonsense")
     service = start("")
@@ -104,7 +85,7 @@ def test_told_to_end_while_it_opens_its_bundle_it_ends_and_forgets(start: Start,
 
 
 def test_what_it_falls_back_to_follows_nothing_where_it_does_not_know_the_instruction(
-    peer: CommandPeer, start: Start, folder: Path, control: Path
+    peer: CommandPeer, start: StartService, folder: Path, control: Path
 ) -> None:
     shutil.copytree(ROOT / "tests/data/tiny_bundle", folder / "state/bundles/old")
     old = Entry(folder="old", trial="old-1", proven=True)

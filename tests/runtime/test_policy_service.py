@@ -5,20 +5,17 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.policy_rig import CommandPeer, wait_until
-from bench.policy_service_rig import ROOT, policy_that, write_robot
-from bench.service_rig import WatchedService
+from bench.policy_service_rig import ROOT, write_robot
+from bench.service_rig import StartService, WatchedService
 from interfaces.request_socket import RequestClient
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.shelf_file import Entry, Shelf, write_shelf
-
-Start = Callable[..., WatchedService]
 
 
 @pytest.fixture
@@ -29,25 +26,7 @@ def peer(folder: Path, robot: RobotConfig) -> Iterator[CommandPeer]:
     peer.close()
 
 
-@pytest.fixture
-def control(folder: Path, robot: RobotConfig) -> Path:
-    """Return the control socket."""
-    return folder / robot.runtime.control_socket
-
-
-@pytest.fixture
-def start(folder: Path, robot_file: Path) -> Iterator[Start]:
-    """Starts policy processes as systemd does."""
-    with ExitStack() as stack:
-
-        def begin(hangs: str = "", watchdog_s: float | None = 2.0, **changes: str) -> WatchedService:
-            path = write_robot(folder, robot_file, **changes)
-            return stack.enter_context(WatchedService(policy_that(hangs, path), folder, watchdog_s=watchdog_s))
-
-        yield begin
-
-
-def test_it_is_ready_once_it_sees_and_is_fed_by_its_work(peer: CommandPeer, start: Start) -> None:
+def test_it_is_ready_once_it_sees_and_is_fed_by_its_work(peer: CommandPeer, start: StartService) -> None:
     service = start()
     service.wait_ready()
     assert service.told[0].status == "opens the bundle"
@@ -61,7 +40,7 @@ def test_it_is_ready_once_it_sees_and_is_fed_by_its_work(peer: CommandPeer, star
 
 
 def test_its_status_is_told_when_it_changes_much_and_not_otherwise(
-    peer: CommandPeer, start: Start, control: Path
+    peer: CommandPeer, start: StartService, control: Path
 ) -> None:
     service = start()
     service.wait_ready()
@@ -78,7 +57,7 @@ def test_its_status_is_told_when_it_changes_much_and_not_otherwise(
     [("foresight", 4, "_turn"), ("action", 4, "_chunk"), ("camera front", 3, "_stream")],
 )
 def test_a_loop_that_hangs_is_said_and_gets_the_process_killed(
-    peer: CommandPeer, start: Start, control: Path, hangs: str, patience_s: int, where: str
+    peer: CommandPeer, start: StartService, control: Path, hangs: str, patience_s: int, where: str
 ) -> None:
     says = f"{hangs} has not ended a turn for {patience_s} s"
     service = start(hangs)
@@ -102,7 +81,7 @@ def test_a_loop_that_hangs_is_said_and_gets_the_process_killed(
 
 
 def test_a_call_that_keeps_pythons_lock_gets_the_process_killed_too(
-    peer: CommandPeer, start: Start, folder: Path
+    peer: CommandPeer, start: StartService, folder: Path
 ) -> None:
     service = start("foresight, with Python's lock")
     service.wait_ready()
@@ -113,7 +92,9 @@ def test_a_call_that_keeps_pythons_lock_gets_the_process_killed_too(
 
 
 @pytest.mark.usefixtures("peer")
-def test_a_camera_whose_opening_never_returns_is_told_and_gets_the_process_killed(start: Start, folder: Path) -> None:
+def test_a_camera_whose_opening_never_returns_is_told_and_gets_the_process_killed(
+    start: StartService, folder: Path
+) -> None:
     (folder / "hang").touch()
     service = start("camera front, opened")
     service.wait_ready()  # without it: a boot does not wait for ever
@@ -123,7 +104,7 @@ def test_a_camera_whose_opening_never_returns_is_told_and_gets_the_process_kille
     assert "in hang" in service.said
 
 
-def test_a_loop_that_goes_on_again_in_time_is_forgiven(peer: CommandPeer, start: Start, control: Path) -> None:
+def test_a_loop_that_goes_on_again_in_time_is_forgiven(peer: CommandPeer, start: StartService, control: Path) -> None:
     service = start("foresight", watchdog_s=None)
     service.wait_ready()
     peer.wait_for_chunks(3)
@@ -138,7 +119,7 @@ def test_a_loop_that_goes_on_again_in_time_is_forgiven(peer: CommandPeer, start:
     assert service.end() == 0
 
 
-def test_a_missing_camera_holds_up_no_boot_and_is_named(peer: CommandPeer, start: Start, folder: Path) -> None:
+def test_a_missing_camera_holds_up_no_boot_and_is_named(peer: CommandPeer, start: StartService, folder: Path) -> None:
     (folder / "missing").touch()
     service = start()
     service.wait_ready()
@@ -165,7 +146,7 @@ def test_the_program_itself_names_the_camera_it_misses_and_tells_where_it_stood(
 
 
 def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_run_again(
-    peer: CommandPeer, start: Start, folder: Path, control: Path
+    peer: CommandPeer, start: StartService, folder: Path, control: Path
 ) -> None:
     state = folder / "state"
     for name in ("new", "old"):
