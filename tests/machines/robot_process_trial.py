@@ -68,24 +68,22 @@ def crash_loop(robot: InstalledRobot) -> str:
 
 def policy_stalled(robot: InstalledRobot) -> str:
     """A policy that hangs lets the arm hold at once; the watchdog then starts it again, and the arm follows."""
-    n_before = robot.number(installed.POLICY_UNIT, "NRestarts")
-    n_command = robot.number(installed.COMMAND_UNIT, "NRestarts")
-    t_stalled_ns = robot.kill(installed.POLICY_UNIT, signal.SIGSTOP)
-    held_s = seconds_between(t_stalled_ns, robot.await_state(CommandState.HOLDING, patience_s=5.0))
-    robot.await_another(installed.POLICY_UNIT, n_before)
-    back_s = seconds_between(t_stalled_ns, robot.await_state(CommandState.FOLLOWING))
-    assert robot.number(installed.COMMAND_UNIT, "NRestarts") == n_command, "the command process did not survive it"
-    return f"holds after {held_s:.2f} s, follows again after {back_s:.1f} s"
+    return policy_lost(robot, signal.SIGSTOP)
 
 
 def policy_killed(robot: InstalledRobot) -> str:
     """A policy that dies is started again; the arm holds meanwhile, and follows after."""
+    return policy_lost(robot, signal.SIGKILL)
+
+
+def policy_lost(robot: InstalledRobot, how: signal.Signals) -> str:
+    """Lose the policy to a signal, and see the arm hold, and follow again."""
     n_before = robot.number(installed.POLICY_UNIT, "NRestarts")
     n_command = robot.number(installed.COMMAND_UNIT, "NRestarts")
-    t_killed_ns = robot.kill(installed.POLICY_UNIT, signal.SIGKILL)
-    held_s = seconds_between(t_killed_ns, robot.await_state(CommandState.HOLDING, patience_s=5.0))
+    t_lost_ns = robot.kill(installed.POLICY_UNIT, how)
+    held_s = seconds_between(t_lost_ns, robot.await_state(CommandState.HOLDING, patience_s=5.0))
     robot.await_another(installed.POLICY_UNIT, n_before)
-    back_s = seconds_between(t_killed_ns, robot.await_state(CommandState.FOLLOWING))
+    back_s = seconds_between(t_lost_ns, robot.await_state(CommandState.FOLLOWING))
     assert robot.number(installed.COMMAND_UNIT, "NRestarts") == n_command, "the command process did not survive it"
     return f"holds after {held_s:.2f} s, follows again after {back_s:.1f} s"
 
