@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from interfaces.bundle_manifest import BundleManifest, GraphSpec, load_manifest
+from interfaces.engine import Engine
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, parity_key
-from runtime.policy.engine import Engine
 from runtime.policy.open_engine import open_engine
 from runtime.policy.parity import Arrays, read_parity
 
@@ -30,11 +30,11 @@ def main() -> None:
     arguments = parser.parse_args()
     manifest = load_manifest(arguments.bundle)
     parity = read_parity(manifest.parity.file, (arguments.bundle / manifest.parity.file).read_bytes())
-    sys.stdout.write(f"{manifest.name} ({manifest.precision}), {arguments.runs} runs, milliseconds\n")
+    sys.stdout.write(f"{manifest.name} (fp32), {arguments.runs} runs, milliseconds\n")
     sys.stdout.write(f"{'graph':<10} {'threads':>7} {'p50':>8} {'p99':>8} {'max':>8}\n")
-    for graph, spec in _graphs(manifest).items():
+    for graph, (file, spec) in _graphs(manifest).items():
         for threads in arguments.threads:
-            engine = open_engine((arguments.bundle / spec.file).read_bytes(), spec, threads)
+            engine = open_engine((arguments.bundle / file).read_bytes(), file, spec, threads)
             p50, p99, longest = np.percentile(durations_ms(graph, engine, parity, arguments.runs), (50, 99, 100))
             sys.stdout.write(f"{graph:<10} {threads:>7} {p50:>8.3f} {p99:>8.3f} {longest:>8.3f}\n")
 
@@ -52,8 +52,12 @@ def durations_ms(graph: str, engine: Engine, parity: Arrays, runs: int) -> list[
     return durations[_WARM_UP:]
 
 
-def _graphs(manifest: BundleManifest) -> dict[str, GraphSpec]:
-    return {FORESIGHT_GRAPH: manifest.foresight, ACTION_GRAPH: manifest.action}
+def _graphs(manifest: BundleManifest) -> dict[str, tuple[str, GraphSpec]]:
+    artefact = manifest.artefact("fp32")
+    return {
+        FORESIGHT_GRAPH: (artefact.foresight.file, manifest.foresight),
+        ACTION_GRAPH: (artefact.action.file, manifest.action),
+    }
 
 
 if __name__ == "__main__":

@@ -32,12 +32,12 @@ from bench.command_loop import load
 from bench.command_rig import PATIENCE_S, await_line, start
 from bench.policy_rig import CAPTURE_TO_ARRIVAL_NS, PlainCamera, standing_arm
 from interfaces.bundle_manifest import GraphSpec
+from interfaces.engine import Engine, Tensors
 from interfaces.errors import DeviceError
 from interfaces.messages import ActionChunk, CommandState, Foresight
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.wire import CHUNK_LAYOUT, CommandStatus, decode_chunk, encode_status
 from runtime.policy.bundle import open_bundle
-from runtime.policy.engine import Engine, Tensors
 from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy.frame_pairing import FrameSet
 from runtime.policy_process import PolicyProcess, go_first, seeing_cameras

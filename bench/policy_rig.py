@@ -17,11 +17,11 @@ from drivers.camera import CameraHealth
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.camera_config import CameraConfig
 from interfaces.device_facts import CameraFacts
+from interfaces.engine import Engine, Tensors
 from interfaces.errors import DeviceLostError
 from interfaces.messages import ActionChunk, CommandState, Foresight, Frame, JointState, Rgb
 from interfaces.wire import CommandStatus
 from runtime.link import CommandListener
-from runtime.policy.engine import Engine, Tensors
 from runtime.policy.foresight_loop import Foresees
 from runtime.policy.frame_pairing import FrameSet
 from runtime.policy.pacer import Pacer

@@ -7,25 +7,29 @@ import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import tomli_w
 from numpy.typing import NDArray
 
 from export.onnx_graphs import Arrays, Graph, export_graph
+from interfaces.bundle_artefact import Artefact, GraphFile, HashedFile
 from interfaces.bundle_manifest import (
+    FORMAT,
     MANIFEST_FILE,
     PARITY_FILE,
     BundleManifest,
     CameraSpec,
     ChunkSpec,
     GraphSpec,
-    ParitySpec,
     Provenance,
     TensorSpec,
     load_manifest,
 )
 from interfaces.graph_contract import check_contract, parity_key
+
+WEIGHTS_SUFFIX = ".weights"  # of the file beside a graph above 2 GB
 
 # Other processors round differently; a wrong graph is off by orders of magnitude more.
 FORESIGHT_MAX_ABS = 2e-3
@@ -56,34 +60,68 @@ def write_bundle(plan: BundlePlan, foresight: Graph, action: Graph, samples: Arr
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         half = Path(name) / folder.name
         half.mkdir()
-        tokens = export_graph(foresight, samples, half / "foresight.onnx")
+        tokens = export_graph(foresight, samples, half / "foresight.fp32.onnx")
         samples = {**samples, foresight.output: tokens}
-        positions = export_graph(action, samples, half / "action.onnx")
+        positions = export_graph(action, samples, half / "action.fp32.onnx")
         _write_parity(half / PARITY_FILE, foresight, action, {**samples, action.output: positions})
         manifest = BundleManifest(
-            format=1,
+            format=FORMAT,
             family=plan.family,
             name=plan.name,
-            precision="fp32",
             joints=plan.joints,
             instructions=plan.instructions,
             cameras=plan.cameras,
             chunk=plan.chunk,
             foresight_age_max_ms=plan.foresight_age_max_ms,
-            foresight=_graph_spec(foresight, half / "foresight.onnx", samples, tokens),
-            action=_graph_spec(action, half / "action.onnx", samples, positions),
-            parity=ParitySpec(
-                file=PARITY_FILE,
-                sha256=_sha256(half / PARITY_FILE),
-                foresight_max_abs=FORESIGHT_MAX_ABS,
-                action_max_abs_rad=ACTION_MAX_ABS_RAD,
+            foresight=_graph_spec(foresight, samples, tokens),
+            action=_graph_spec(action, samples, positions),
+            artefacts=(
+                Artefact(
+                    precision="fp32",
+                    ready=True,
+                    foresight=graph_file(half / "foresight.fp32.onnx"),
+                    action=graph_file(half / "action.fp32.onnx"),
+                    foresight_max_abs=FORESIGHT_MAX_ABS,
+                    action_max_abs_rad=ACTION_MAX_ABS_RAD,
+                ),
             ),
+            parity=hashed_file(half / PARITY_FILE),
             provenance=plan.provenance,
         )
-        (half / MANIFEST_FILE).write_text(tomli_w.dumps(asdict(manifest)), encoding="utf-8")
-        check_contract(load_manifest(half))  # what the robot would refuse must not leave the workstation
-        _replace(half, folder)
+        write_manifest(manifest, half)
+        replace_folder(half, folder)
     return manifest
+
+
+def write_manifest(manifest: BundleManifest, folder: Path) -> None:
+    """Write the manifest into `folder`, and read it again: what the robot would refuse must not leave the workstation."""
+    (folder / MANIFEST_FILE).write_text(tomli_w.dumps(_table(asdict(manifest))), encoding="utf-8")
+    check_contract(load_manifest(folder))
+
+
+def hashed_file(path: Path) -> HashedFile:
+    """Return a file of the bundle with its hash."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return HashedFile(file=path.name, sha256=digest.hexdigest())
+
+
+def graph_file(path: Path) -> GraphFile:
+    """Return a graph of the bundle with its hash, and with that of the weights beside it, if there are any."""
+    graph, weights = hashed_file(path), path.with_name(path.name + WEIGHTS_SUFFIX)
+    return GraphFile(file=graph.file, sha256=graph.sha256, weights=hashed_file(weights) if weights.exists() else None)
+
+
+def _table(value: Any) -> Any:
+    """Return what TOML can hold: a key without a value is left out."""
+    if isinstance(value, dict):
+        entries = cast("dict[str, Any]", value).items()
+        return {key: _table(entry) for key, entry in entries if entry is not None}
+    if isinstance(value, (list, tuple)):
+        return [_table(entry) for entry in cast("list[Any]", value)]
+    return value
 
 
 def _write_parity(path: Path, foresight: Graph, action: Graph, samples: Arrays) -> None:
@@ -96,10 +134,8 @@ def _write_parity(path: Path, foresight: Graph, action: Graph, samples: Arrays) 
         np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
-def _graph_spec(graph: Graph, path: Path, samples: Arrays, output: NDArray[np.generic]) -> GraphSpec:
+def _graph_spec(graph: Graph, samples: Arrays, output: NDArray[np.generic]) -> GraphSpec:
     return GraphSpec(
-        file=path.name,
-        sha256=_sha256(path),
         inputs=tuple(_tensor_spec(name, samples[name]) for name in graph.inputs),
         outputs=(_tensor_spec(graph.output, output),),
     )
@@ -109,11 +145,7 @@ def _tensor_spec(name: str, values: NDArray[np.generic]) -> TensorSpec:
     return TensorSpec(name=name, shape=values.shape[1:], dtype=str(values.dtype))
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _replace(new: Path, folder: Path) -> None:
+def replace_folder(new: Path, folder: Path) -> None:
     """Swap a whole folder in; the old one stays until the new one stands in its place."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)

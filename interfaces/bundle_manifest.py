@@ -1,6 +1,7 @@
 """The bundle manifest: what a policy's graphs take and give, which robot they fit, and how to prove they are intact.
 
-A bundle is a folder: `manifest.toml`, ONNX graphs, `parity.npz`. Units and joint order are those of interfaces/messages.py.
+A bundle is a folder: `manifest.toml`, ONNX graphs in one precision or several (interfaces/bundle_artefact.py), `parity.npz` with a few real
+inputs and torch's outputs, `heldout.npz` with some hundreds more for the gates. Units and joint order are those of interfaces/messages.py.
 
 The contract of the two graphs (every policy family is exported to it):
 
@@ -19,14 +20,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.bundle_artefact import Artefact, HashedFile, Precision
 from interfaces.errors import BundleError, ConfigError, UnfitError
 from interfaces.robot_config import RobotConfig
 from interfaces.toml_loader import from_table, parse_table, require
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST_FILE = "manifest.toml"
 PARITY_FILE = "parity.npz"
+HELDOUT_FILE = "heldout.npz"
 SIGNATURE_FILE = "manifest.sig"  # may be there: somebody's word for the manifest, and so for every file that it names
+_LATER = f"at most {FORMAT}: the bundle was written by a newer forerun; upgrade this one, or export it with this one"
+_EARLIER = f"{FORMAT}: the bundle was written by an older forerun; export it again with this one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +45,10 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphSpec:
-    """One graph file of the bundle and its tensors."""
+    """The tensors of a graph, the same in every precision."""
 
-    file: str
-    sha256: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-
-    def __post_init__(self) -> None:
-        """Check that the file stays inside the bundle."""
-        require(Path(self.file).name == self.file, "file", self.file, "a file name inside the bundle's folder")
-        require(len(self.sha256) == 64, "sha256", self.sha256, "64 hexadecimal digits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +75,6 @@ class ChunkSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParitySpec:
-    """Reference outputs on real inputs, and how far the device may be off."""
-
-    file: str
-    sha256: str
-    foresight_max_abs: float
-    action_max_abs_rad: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
     """Where the policy comes from, for people."""
 
@@ -103,7 +91,6 @@ class BundleManifest:
     format: int
     family: str
     name: str
-    precision: str
     joints: tuple[str, ...]
     instructions: tuple[str, ...]
     cameras: tuple[CameraSpec, ...]
@@ -111,13 +98,27 @@ class BundleManifest:
     foresight_age_max_ms: float  # the oldest foresight seen in training
     foresight: GraphSpec
     action: GraphSpec
-    parity: ParitySpec
+    artefacts: tuple[Artefact, ...]  # best first: a processor runs the first one that is ready and made for it
+    parity: HashedFile
     provenance: Provenance
+    heldout: HashedFile | None = None  # of a bundle whose gates can be measured again
+    documents: tuple[HashedFile, ...] = ()  # for people: what was left in higher precision, and why
 
     def __post_init__(self) -> None:
-        """Check the format and that there is something to follow."""
+        """Check the format, that there is something to follow, and that each precision is there once."""
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
         require(len(self.instructions) > 0, "instructions", self.instructions, "at least one")
+        precisions = [artefact.precision for artefact in self.artefacts]
+        once = 0 < len(precisions) == len(set(precisions))
+        require(once, "artefacts.precision", precisions, "at least one artefact, each precision once")
+
+    def artefact(self, precision: Precision) -> Artefact:
+        """Return the artefact of that precision; raises BundleError where there is none, naming those that are."""
+        for artefact in self.artefacts:
+            if artefact.precision == precision:
+                return artefact
+        has = ", ".join(artefact.precision for artefact in self.artefacts)
+        raise BundleError(f"bundle {self.name} has no {precision} artefact, only {has}")
 
 
 def load_manifest(folder: Path) -> BundleManifest:
@@ -137,18 +138,21 @@ def parse_manifest(data: bytes, file: str) -> BundleManifest:
     except UnicodeDecodeError as error:
         raise ConfigError(file, "file", str(error), "valid TOML in UTF-8") from error
     written = table.get("format")
-    if type(written) is int and written > FORMAT:
-        expected = (
-            f"at most {FORMAT}: the bundle was written by a newer forerun; upgrade this one, or export it with this one"
-        )
-        raise ConfigError(file, "format", written, expected)
+    if type(written) is int and written != FORMAT:
+        raise ConfigError(file, "format", written, _LATER if written > FORMAT else _EARLIER)
     return from_table(table, BundleManifest, file)
 
 
 def bundle_files(manifest: BundleManifest) -> dict[str, str]:
     """Return the sha256 of every file of a bundle but the manifest itself, by name; raises BundleError where one has two."""
+    graphs = (graph for artefact in manifest.artefacts for graph in (artefact.foresight, artefact.action))
+    others = (manifest.parity, *((manifest.heldout,) if manifest.heldout else ()), *manifest.documents)
     files: dict[str, str] = {}
-    for part in (manifest.foresight, manifest.action, manifest.parity):
+    for part in (*(file for graph in graphs for file in graph.files), *others):
+        if part.file in {MANIFEST_FILE, SIGNATURE_FILE}:
+            raise BundleError(
+                f"bundle {manifest.name}: its manifest gives {part.file} a hash, which that file cannot have"
+            )
         if files.setdefault(part.file, part.sha256.lower()) != part.sha256.lower():
             raise BundleError(f"bundle {manifest.name}: its manifest gives {part.file} two hashes")
     return files

@@ -29,6 +29,7 @@ class PolicyConfig:
     seam_blend_ms: float  # a new chunk takes over gradually, over so long
     threads: int  # of the inference engine, per graph
     pair_tolerance_ms: float | None = None  # frames of several cameras are one set when taken at most so far apart
+    inference: Literal["auto", "tensorrt", "fp32", "fp16", "cpu-int8"] = "auto"  # docs/export.md, "On the robot"
     follow: str | None = (
         None  # instruction followed from the start: the robot then acts by itself; without, it waits to be told
     )

@@ -5,12 +5,18 @@ What is looked at is the open file, not its name, so that what is read is what w
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from interfaces.errors import BundleError
+
+_PART_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +77,25 @@ def read_trusted(path: Path, trust: Trust, size_max_bytes: int | None = None) ->
 
     Raises BundleError where others may, it is a link or no plain file, or larger than `size_max_bytes`; OSError where it cannot be read.
     """
+    with open_trusted(path, trust) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size_max_bytes is not None and size > size_max_bytes:
+            raise BundleError(f"{path}: {size} bytes; expected at most {size_max_bytes}")
+        return file.read() if size_max_bytes is None else file.read(size_max_bytes)
+
+
+def hash_trusted(path: Path, trust: Trust) -> str:
+    """Return the sha256 of such a file, however large; raises as `read_trusted`."""
+    digest = hashlib.sha256()
+    with open_trusted(path, trust) as file:
+        while part := file.read(_PART_BYTES):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+@contextmanager
+def open_trusted(path: Path, trust: Trust) -> Generator[BinaryIO, None, None]:
+    """Give such a file, open for reading; raises as `read_trusted`."""
     if trust.strict:
         require_trusted_folders(path.parent, trust)
     # O_NONBLOCK: a named pipe in its place must not make us wait.
@@ -86,6 +111,4 @@ def read_trusted(path: Path, trust: Trust, size_max_bytes: int | None = None) ->
         if not stat.S_ISREG(status.st_mode):
             raise BundleError(f"{path}: is no plain file")
         require_trusted(path, status, trust)
-        if size_max_bytes is not None and status.st_size > size_max_bytes:
-            raise BundleError(f"{path}: {status.st_size} bytes; expected at most {size_max_bytes}")
-        return file.read() if size_max_bytes is None else file.read(size_max_bytes)
+        yield file

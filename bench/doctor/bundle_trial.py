@@ -107,9 +107,9 @@ def parse_bundle(told: str) -> BundleFacts:
 
 def examine(robot_file: Path, folder: Path, *, measure: bool) -> BundleFacts:
     """Open the bundle for the robot, and time it; what is wrong with it is part of what is found."""
-    from interfaces.bundle_manifest import bundle_files, check_fits
+    from interfaces.bundle_manifest import check_fits
     from interfaces.robot_config import load_robot
-    from runtime.policy.bundle import read_manifest, read_verified
+    from runtime.policy.bundle import read_manifest, verify_files
 
     try:
         robot, trust = load_robot(robot_file), Trust()
@@ -117,9 +117,10 @@ def examine(robot_file: Path, folder: Path, *, measure: bool) -> BundleFacts:
             return _measured(folder, robot)
         manifest = read_manifest(folder, trust)
         check_fits(manifest, robot)
-        for file, sha256 in bundle_files(manifest).items():
-            read_verified(folder, file, sha256, trust)
-        return BundleFacts(name=manifest.name, precision=manifest.precision)
+        verify_files(folder, manifest, trust)
+        return BundleFacts(
+            name=manifest.name, precision=", ".join(artefact.precision for artefact in manifest.artefacts)
+        )
     except (ForerunError, OSError) as error:
         return BundleFacts(refused=str(error))
 
@@ -138,7 +139,7 @@ def _measured(folder: Path, robot: RobotConfig) -> BundleFacts:
     action = np.percentile(durations_ms(ACTION_GRAPH, bundle.action, parity, _RUNS), (50, 99))
     return BundleFacts(
         name=bundle.manifest.name,
-        precision=bundle.manifest.precision,
+        precision=bundle.artefact.precision,
         engine=type(bundle.foresight).__name__,
         measured=True,
         foresight_p50_ms=float(foresight[0]),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from interfaces.bundle_artefact import Artefact, Gate, HashedFile
 from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, BundleManifest, GraphSpec, load_manifest
 from interfaces.errors import BundleError
 from runtime.bundles.signature import TrustedKeys, check_signature
 from runtime.policy.bundle import read_verified, require_nothing_else
+
+_INDENT = "\n" + " " * 17
 
 
 def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
@@ -16,11 +19,11 @@ def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
     Raises ConfigError where it has no manifest that this version of forerun can read.
     """
     manifest = load_manifest(folder)
-    chunk, parity, provenance = manifest.chunk, manifest.parity, manifest.provenance
+    chunk, provenance = manifest.chunk, manifest.provenance
     faults: list[str] = []
     rows = [
         ("bundle", f"{manifest.name} (format {manifest.format}) in {folder}"),
-        ("family", f"{manifest.family}, {manifest.precision}"),
+        ("family", manifest.family),
         ("instructions", ", ".join(manifest.instructions)),
         ("cameras", ", ".join(f"{one.name} {one.width_px} x {one.height_px}" for one in manifest.cameras) or "none"),
         ("joints", ", ".join(manifest.joints)),
@@ -29,13 +32,15 @@ def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
             f"{chunk.horizon} rows, {chunk.step_ms:g} ms apart, the first {chunk.first_ms:g} ms after the joints",
         ),
         ("foresight age", f"at most {manifest.foresight_age_max_ms:g} ms"),
-        ("foresight", _graph(folder, manifest.foresight, faults)),
-        ("action", _graph(folder, manifest.action, faults)),
+        ("foresight", _tensors(manifest.foresight)),
+        ("action", _tensors(manifest.action)),
+        *((one.precision, _artefact(folder, one, faults)) for one in manifest.artefacts),
+        ("parity", _file(folder, manifest.parity, faults)),
         (
-            "parity",
-            f"{_file(folder, parity.file, parity.sha256, faults)}; tokens within {parity.foresight_max_abs:g},"
-            f" positions within {parity.action_max_abs_rad:g} rad",
+            "held out",
+            _file(folder, manifest.heldout, faults) if manifest.heldout else "none: its gates cannot be measured again",
         ),
+        ("documents", _INDENT.join(_file(folder, one, faults) for one in manifest.documents) or "none"),
         ("other files", _others(folder, manifest, faults)),
         ("signature", _signature(folder, keys, faults)),
         ("made by", f"{provenance.command} (commit {provenance.commit}), {provenance.created}"),
@@ -45,21 +50,34 @@ def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
     return "\n".join((text, *(f"NOT WHOLE: {fault}" for fault in faults))), not faults
 
 
-def _graph(folder: Path, spec: GraphSpec, faults: list[str]) -> str:
+def _tensors(spec: GraphSpec) -> str:
     takes, gives = (
         ", ".join(f"{one.name} {one.dtype} {list(one.shape)}" for one in tensors)
         for tensors in (spec.inputs, spec.outputs)
     )
-    return f"{_file(folder, spec.file, spec.sha256, faults)}\n{'':<17}takes {takes}\n{'':<17}gives {gives}"
+    return f"takes {takes}{_INDENT}gives {gives}"
 
 
-def _file(folder: Path, file: str, sha256: str, faults: list[str]) -> str:
+def _artefact(folder: Path, artefact: Artefact, faults: list[str]) -> str:
+    limits = f"tokens within {artefact.foresight_max_abs:g}, positions within {artefact.action_max_abs_rad:g} rad"
+    files = (_file(folder, file, faults) for graph in (artefact.foresight, artefact.action) for file in graph.files)
+    gates = (f"{_gate(gate)}" for gate in artefact.gates)
+    return _INDENT.join(((f"ready; {limits}" if artefact.ready else "NOT READY, a gate failed"), *files, *gates))
+
+
+def _gate(gate: Gate) -> str:
+    if gate.outcome == "skipped":
+        return f"gate {gate.name}: not measured, {gate.worst}"
+    return f"gate {gate.name}: {gate.measured:.4g}, limit {gate.limit:g}, {gate.outcome} ({gate.worst})"
+
+
+def _file(folder: Path, part: HashedFile, faults: list[str]) -> str:
     try:
-        data = read_verified(folder, file, sha256)
+        data = read_verified(folder, part.file, part.sha256)
     except BundleError as error:
         faults.append(str(error))
-        return f"{file}, NOT what its manifest says"
-    return f"{file}, {len(data) / 1e6:.2f} MB, sha256 {sha256[:12]}... as the manifest says"
+        return f"{part.file}, NOT what its manifest says"
+    return f"{part.file}, {len(data) / 1e6:.2f} MB, sha256 {part.sha256[:12]}... as the manifest says"
 
 
 def _others(folder: Path, manifest: BundleManifest, faults: list[str]) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, bundle_files
+from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE
 from interfaces.durable import write_whole
 from interfaces.errors import RefusedError
 from interfaces.trusted_path import ANY_OWNER, read_trusted
 from runtime.bundles.signature import read_signature, sign
-from runtime.policy.bundle import read_manifest, read_verified, require_nothing_else
+from runtime.policy.bundle import read_manifest, require_nothing_else, verify_files
 
 
 def sign_bundle(folder: Path, key_file: Path) -> str:
@@ -20,8 +20,7 @@ def sign_bundle(folder: Path, key_file: Path) -> str:
     manifest = read_manifest(folder)
     try:
         require_nothing_else(folder, manifest)
-        for file, sha256 in bundle_files(manifest).items():
-            read_verified(folder, file, sha256)
+        verify_files(folder, manifest)
         signature = sign(read_trusted(folder / MANIFEST_FILE, ANY_OWNER), key_file)
         write_whole(folder / SIGNATURE_FILE, signature)
     except OSError as error:

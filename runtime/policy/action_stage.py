@@ -9,12 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from interfaces.engine import Tensors
 from interfaces.graph_contract import FORESIGHT_AGE, JOINTS, NOISE, POSITIONS, PREFIX, PREFIX_ROWS, TOKENS
 from interfaces.messages import ActionChunk, Foresight, JointState, JointVector
 from interfaces.robot_config import PolicyConfig
 from runtime.policy.bundle import LoadedBundle
 from runtime.policy.committed_prefix import committed_prefix
-from runtime.policy.engine import Tensors
 from runtime.policy.latency_estimate import LatencyEstimate
 
 Refusal = Literal["foresight too old", "foresight of another instruction", "not finite"]

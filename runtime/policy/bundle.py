@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from interfaces.bundle_artefact import Artefact, GraphFile
 from interfaces.bundle_manifest import (
     MANIFEST_FILE,
     SIGNATURE_FILE,
@@ -16,11 +17,12 @@ from interfaces.bundle_manifest import (
     check_fits,
     parse_manifest,
 )
+from interfaces.engine import Engine
 from interfaces.errors import BundleError, ConfigError, UnfitError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, check_contract
 from interfaces.robot_config import RobotConfig
-from interfaces.trusted_path import ANY_OWNER, Trust, read_trusted, require_trusted_folders
-from runtime.policy.engine import Engine
+from interfaces.trusted_path import ANY_OWNER, Trust, hash_trusted, read_trusted, require_trusted_folders
+from runtime.policy.artefact_choice import Inference, artefact_on_processor
 from runtime.policy.open_engine import open_engine
 from runtime.policy.parity import check_parity, read_parity
 
@@ -32,6 +34,7 @@ class LoadedBundle:
     """A bundle whose graphs are open, warm, and reproduce their reference outputs on this device."""
 
     manifest: BundleManifest
+    artefact: Artefact  # which of them runs
     foresight: Engine
     action: Engine
     foresight_off: float  # largest deviation from the reference
@@ -48,8 +51,10 @@ def bundle_folder(robot_file: Path, robot: RobotConfig) -> Path:
     return robot_file.parent / robot.policy.bundle
 
 
-def open_bundle(folder: Path, robot: RobotConfig, trust: Trust = ANY_OWNER) -> LoadedBundle:
-    """Return the checked bundle in `folder`, which must belong to whom `trust` says.
+def open_bundle(
+    folder: Path, robot: RobotConfig, trust: Trust = ANY_OWNER, inference: Inference | None = None
+) -> LoadedBundle:
+    """Return the checked bundle in `folder`, which must belong to whom `trust` says; `inference` overrules the robot file's.
 
     Raises ConfigError when the manifest says something that cannot be, UnfitError when the bundle belongs to another robot, and
     BundleError when others may change it, it is corrupt, or beyond its parity limits; the message says which.
@@ -64,17 +69,21 @@ def open_bundle(folder: Path, robot: RobotConfig, trust: Trust = ANY_OWNER) -> L
             f"bundle {manifest.name} sees through {len(manifest.cameras)} cameras; robot {robot.name} does not say"
             " in policy.pair_tolerance_ms how far apart their frames may be taken"
         )
-    foresight = _open_graph(folder, manifest.foresight, robot.policy.threads, trust)
-    action = _open_graph(folder, manifest.action, robot.policy.threads, trust)
-    limits = manifest.parity
-    parity = read_parity(limits.file, read_verified(folder, limits.file, limits.sha256, trust))
+    verify_files(folder, manifest, trust)
+    artefact = artefact_on_processor(manifest, inference or robot.policy.inference)
+    foresight = _open_graph(folder, artefact.foresight, manifest.foresight, robot.policy.threads, trust)
+    action = _open_graph(folder, artefact.action, manifest.action, robot.policy.threads, trust)
+    parity = read_parity(
+        manifest.parity.file, read_verified(folder, manifest.parity.file, manifest.parity.sha256, trust)
+    )
     return LoadedBundle(
         manifest=manifest,
+        artefact=artefact,
         foresight=foresight,
         action=action,
         # Running every sample also warms the engines: the first inference of a session is many times slower.
-        foresight_off=check_parity(FORESIGHT_GRAPH, foresight, parity, limits.foresight_max_abs),
-        action_off_rad=check_parity(ACTION_GRAPH, action, parity, limits.action_max_abs_rad),
+        foresight_off=check_parity(FORESIGHT_GRAPH, foresight, parity, artefact.foresight_max_abs),
+        action_off_rad=check_parity(ACTION_GRAPH, action, parity, artefact.action_max_abs_rad),
     )
 
 
@@ -104,6 +113,17 @@ def require_nothing_else(folder: Path, manifest: BundleManifest) -> None:
             raise BundleError(f"{path}: its manifest does not name this file")
 
 
+def verify_files(folder: Path, manifest: BundleManifest, trust: Trust = ANY_OWNER) -> None:
+    """Refuse a bundle in which any file is not what its hash says, used here or not; raises BundleError naming the first."""
+    for file, sha256 in bundle_files(manifest).items():
+        try:
+            found = hash_trusted(folder / file, trust)
+        except OSError as error:
+            raise BundleError(f"{folder / file}: {error.strerror}") from error
+        if found != sha256:
+            raise BundleError(f"{folder / file}: its sha256 is {found}; the manifest says {sha256}")
+
+
 def read_verified(folder: Path, file: str, sha256: str, trust: Trust = ANY_OWNER) -> bytes:
     """Return the content of a file of the bundle in `folder`; raises BundleError when it is not what its hash says."""
     path = folder / file
@@ -119,5 +139,10 @@ def read_verified(folder: Path, file: str, sha256: str, trust: Trust = ANY_OWNER
     return data  # what is parsed is what was hashed
 
 
-def _open_graph(folder: Path, spec: GraphSpec, threads: int, trust: Trust) -> Engine:
-    return open_engine(read_verified(folder, spec.file, spec.sha256, trust), spec, threads)
+def _open_graph(folder: Path, graph: GraphFile, spec: GraphSpec, threads: int, trust: Trust) -> Engine:
+    data = read_verified(folder, graph.file, graph.sha256, trust)
+    if graph.weights is None:
+        return open_engine(data, graph.file, spec, threads)
+    return open_engine(
+        folder / graph.file, graph.file, spec, threads
+    )  # ONNX Runtime finds the weights by the graph's place

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from interfaces.engine import Tensors
 from interfaces.errors import DeviceError, RefusedError
 from interfaces.graph_contract import INSTRUCTION, TOKENS
 from interfaces.messages import Foresight
 from runtime.policy.bundle import LoadedBundle
-from runtime.policy.engine import Tensors
 from runtime.policy.frame_pairing import FrameSet
 
 

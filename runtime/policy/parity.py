@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interfaces.bundle_manifest import TensorSpec
+from interfaces.engine import Engine
 from interfaces.errors import BundleError
 from interfaces.graph_contract import parity_key
-from runtime.policy.engine import Engine
 
 Arrays = dict[str, NDArray[Any]]  # by parity key, (sample, ...)
 

@@ -113,10 +113,9 @@ def parity() -> Arrays:
 def manifest() -> str:
     """Return the manifest's text."""
     return f"""# Made by tests/data/make_tiny_bundle.py
-format = 1
+format = 2
 family = "tiny"
 name = "tiny"
-precision = "fp32"
 joints = {_strings(JOINTS)}
 instructions = {_strings(INSTRUCTIONS)}
 foresight_age_max_ms = 500.0
@@ -132,8 +131,6 @@ step_ms = 50.0
 first_ms = 50.0
 
 [foresight]
-file = "foresight.onnx"
-sha256 = "{_sha256("foresight.onnx")}"
 inputs = [
   {{ name = "front", shape = [{HEIGHT_PX}, {WIDTH_PX}, 3], dtype = "uint8" }},
   {{ name = "instruction", shape = [4], dtype = "float32" }},
@@ -141,8 +138,6 @@ inputs = [
 outputs = [{{ name = "tokens", shape = [2, 4], dtype = "float32" }}]
 
 [action]
-file = "action.onnx"
-sha256 = "{_sha256("action.onnx")}"
 inputs = [
   {{ name = "tokens", shape = [2, 4], dtype = "float32" }},
   {{ name = "joints", shape = [6], dtype = "float32" }},
@@ -154,6 +149,12 @@ outputs = [{{ name = "positions", shape = [{HORIZON}, 6], dtype = "float32" }}]
 [parity]
 file = "parity.npz"
 sha256 = "{_sha256("parity.npz")}"
+
+[[artefacts]]
+precision = "fp32"
+ready = true
+foresight = {{ file = "foresight.onnx", sha256 = "{_sha256("foresight.onnx")}" }}
+action = {{ file = "action.onnx", sha256 = "{_sha256("action.onnx")}" }}
 foresight_max_abs = 1e-4
 action_max_abs_rad = 1e-4
 

@@ -80,7 +80,7 @@ def test_a_bundle_appears_whole(plan: BundlePlan, samples: Arrays, tmp_path: Pat
     write_bundle(plan, foresight(Look()), action(), samples, tmp_path / "stay")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
     names = sorted(path.name for path in (tmp_path / "stay").iterdir())
-    assert names == ["action.onnx", "foresight.onnx", "manifest.toml", "parity.npz"]
+    assert names == ["action.fp32.onnx", "foresight.fp32.onnx", "manifest.toml", "parity.npz"]
 
 
 def test_a_failed_export_leaves_the_old_bundle(plan: BundlePlan, samples: Arrays, tmp_path: Path) -> None:

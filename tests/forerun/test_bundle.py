@@ -132,14 +132,14 @@ def test_show_tells_all_of_a_bundle(bundle: Forerun, tmp_path: Path, capsys: pyt
     assert bundle("show", REAL) == 0
     printed = capsys.readouterr().out
     for part in (
-        "small, fp32",
+        "small",
         "reach, push, press, lift",
         "front 424 x 240",
         "16 rows, 50 ms apart",
         "positions within 0.001 rad",
     ):
         assert part in printed
-    for part in ("action.onnx, 5.48 MB", "as the manifest says", "not signed", "gripper", "4000 demonstrations"):
+    for part in ("action.fp32.onnx, 5.48 MB", "as the manifest says", "not signed", "gripper", "4000 demonstrations"):
         assert part in printed
     spoilt = make_bundle(tmp_path / "tiny", "1")
     (spoilt / "action.onnx").write_bytes(b"nothing")
@@ -154,7 +154,7 @@ def test_show_tells_all_of_a_bundle(bundle: Forerun, tmp_path: Path, capsys: pyt
 def test_a_newer_format_is_refused_plainly(bundle: Forerun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = make_bundle(tmp_path / "tiny", "1")
     manifest = source / "manifest.toml"
-    manifest.write_text(manifest.read_text().replace("format = 1", "format = 2\nspeech = true"))
+    manifest.write_text(manifest.read_text().replace("format = 2", "format = 3\nspeech = true"))
     for action in ("show", "install"):
         assert bundle(action, source) == 2
         said = capsys.readouterr().err

@@ -48,8 +48,8 @@ def test_more_age_than_trained_is_refused(manifest: BundleManifest, robot: Robot
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("format = 1", "format = 9", "format"),
-        ('file = "foresight.onnx"', 'file = "../foresight.onnx"', "foresight.file"),
+        ("format = 2", "format = 9", "format"),
+        ('file = "foresight.fp32.onnx"', 'file = "../foresight.fp32.onnx"', "artefacts[0].foresight.file"),
         ("horizon = 16", "horizon = 0", "chunk.horizon"),
         ('family = "', 'famly = "', "famly"),
     ],

@@ -32,7 +32,7 @@ def test_the_bundle_that_comes_along_is_measured() -> None:
 def test_a_damaged_one_is_refused_whether_it_is_run_or_not(tmp_path: Path) -> None:
     broken = tmp_path / "bundle"
     shutil.copytree(BUNDLE, broken)
-    (broken / "action.onnx").write_bytes((broken / "action.onnx").read_bytes()[:-1] + b"x")
+    (broken / "action.fp32.onnx").write_bytes((broken / "action.fp32.onnx").read_bytes()[:-1] + b"x")
     for measure in (True, False):
         facts = examine(SIMULATED, broken, measure=measure)
         assert "sha256" in facts.refused

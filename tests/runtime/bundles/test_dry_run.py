@@ -11,12 +11,12 @@ import pytest
 from bench.bundle_rig import make_bundle
 from bench.policy_rig import CommandPeer, SpoiltEngine, wait_until
 from forerun.__main__ import main
+from interfaces.engine import Tensors
 from interfaces.errors import BundleError, RefusedError
 from interfaces.robot_config import RobotConfig
 from runtime.bundles.dry_run import LiveSample, dry_run
 from runtime.bundles.live_samples import SNAPSHOT, live_samples, policy_answers
 from runtime.policy.bundle import LoadedBundle
-from runtime.policy.engine import Tensors
 from runtime.policy_process import PolicyProcess
 
 

@@ -132,8 +132,8 @@ def test_no_bundle_at_all_is_refused(tmp_path: Path, place: ShelfPlace, checks: 
 
 def test_a_newer_format_is_said_before_anything_else(source: Path, place: ShelfPlace, checks: Checks) -> None:
     manifest = source / "manifest.toml"
-    manifest.write_text(manifest.read_text().replace("format = 1", "format = 2\nspeech = true"))
-    refused(source, place, checks, "format is 2; expected at most 1: .*newer forerun", ConfigError)
+    manifest.write_text(manifest.read_text().replace("format = 2", "format = 3\nspeech = true"))
+    refused(source, place, checks, "format is 3; expected at most 2: .*newer forerun", ConfigError)
 
 
 @pytest.mark.parametrize("name", ["", ".tiny", "../tiny", "ti ny", "t" * 61])

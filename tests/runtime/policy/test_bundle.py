@@ -46,13 +46,13 @@ def rewrite_parity(folder: Path, change: Callable[[Arrays], object]) -> None:
 def test_a_good_bundle_opens_and_reproduces_itself(tiny_bundle: LoadedBundle) -> None:
     assert tiny_bundle.manifest.name == "tiny"
     assert [camera.name for camera in tiny_bundle.cameras] == ["front"]
-    assert tiny_bundle.foresight_off <= tiny_bundle.manifest.parity.foresight_max_abs
-    assert tiny_bundle.action_off_rad <= tiny_bundle.manifest.parity.action_max_abs_rad
+    assert tiny_bundle.foresight_off <= tiny_bundle.artefact.foresight_max_abs
+    assert tiny_bundle.action_off_rad <= tiny_bundle.artefact.action_max_abs_rad
 
 
 def test_a_bundle_with_a_committed_prefix_opens(prefix_bundle: LoadedBundle) -> None:
     assert [tensor.name for tensor in prefix_bundle.action.spec.inputs[-2:]] == ["prefix", "prefix_rows"]
-    assert prefix_bundle.action_off_rad <= prefix_bundle.manifest.parity.action_max_abs_rad
+    assert prefix_bundle.action_off_rad <= prefix_bundle.artefact.action_max_abs_rad
 
 
 def test_half_of_the_prefix_is_refused(tmp_path: Path, robot: RobotConfig) -> None:
@@ -99,7 +99,9 @@ def test_no_bundle_at_all_is_a_clear_error(tmp_path: Path, robot: RobotConfig) -
 
 def test_a_file_outside_the_bundle_is_refused(tiny_folder: Path, robot: RobotConfig) -> None:
     edit(tiny_folder, '"parity.npz"', '"../parity.npz"')
-    with pytest.raises(BundleError, match="lies outside the bundle"):
+    with pytest.raises(
+        ConfigError, match=r"parity\.file is '\.\./parity\.npz'; expected a file name inside the bundle's folder"
+    ):
         open_bundle(tiny_folder, robot)
 
 

@@ -13,12 +13,12 @@ import pytest
 from bench.policy_rig import CommandPeer, PlainCamera, wait_until
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.camera_config import CameraConfig
+from interfaces.engine import Engine, Tensors
 from interfaces.errors import DeviceError
 from interfaces.messages import Frame
 from interfaces.robot_config import RobotConfig
 from runtime.policy.board import PolicyBoard
 from runtime.policy.bundle import LoadedBundle
-from runtime.policy.engine import Engine, Tensors
 from runtime.policy.foresight_stage import ForesightStage
 from runtime.policy.frame_gathering import FrameGathering
 from runtime.policy_process import PolicyProcess, seeing_cameras

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from interfaces.bundle_manifest import GraphSpec, TensorSpec, load_manifest
+from interfaces.engine import Engine
 from interfaces.errors import BundleError, DeviceError
-from runtime.policy.engine import Engine
 from runtime.policy.open_engine import open_engine
 
 PICTURE = np.full((240, 424, 3), 102, np.uint8)
@@ -30,7 +30,7 @@ def graph(tiny_folder: Path) -> bytes:
 @pytest.fixture
 def engine(graph: bytes, spec: GraphSpec) -> Engine:
     """The foresight graph, opened."""
-    return open_engine(graph, spec, threads=1)
+    return open_engine(graph, "foresight.onnx", spec, threads=1)
 
 
 def test_it_computes_the_graph(engine: Engine) -> None:
@@ -70,7 +70,7 @@ def test_inputs_that_differ_are_refused(engine: Engine, inputs: dict[str, np.nda
 @pytest.mark.parametrize("spoilt", [b"", b"not a graph", b"\x08\x08\x12"])
 def test_what_is_no_graph_is_refused(spec: GraphSpec, spoilt: bytes) -> None:
     with pytest.raises(BundleError, match=r"foresight\.onnx: ONNX Runtime cannot open it"):
-        open_engine(spoilt, spec, threads=1)
+        open_engine(spoilt, "foresight.onnx", spec, threads=1)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ def test_a_manifest_that_differs_from_the_graph_is_refused(
     graph: bytes, spec: GraphSpec, wanted: TensorSpec, complaint: str
 ) -> None:
     with pytest.raises(BundleError, match=complaint):
-        open_engine(graph, replace(spec, inputs=(spec.inputs[0], wanted)), threads=1)
+        open_engine(graph, "foresight.onnx", replace(spec, inputs=(spec.inputs[0], wanted)), threads=1)
 
 
 def test_an_input_that_the_manifest_does_not_know_is_refused(graph: bytes, spec: GraphSpec) -> None:
     with pytest.raises(BundleError, match="input instruction is in the graph but not in the manifest"):
-        open_engine(graph, replace(spec, inputs=spec.inputs[:1]), threads=1)
+        open_engine(graph, "foresight.onnx", replace(spec, inputs=spec.inputs[:1]), threads=1)
