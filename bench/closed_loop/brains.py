@@ -17,9 +17,9 @@ _STEP_NS = 50_000_000  # between the rows of the expert's chunks
 _HORIZON = 8  # rows; the next chunk comes long before they end
 
 
-def policy_brain(bundle: LoadedBundle, policy: PolicyConfig) -> Brain:
-    """Return the stages of the policy process."""
-    stage = ActionStage(bundle, policy)
+def policy_brain(bundle: LoadedBundle, policy: PolicyConfig, seed: int = 0) -> Brain:
+    """Return the stages of the policy process; `seed` is that of the action's noise."""
+    stage = ActionStage(bundle, policy, seed=seed)
 
     def act(foresight: Foresight | None, joints: JointState, task: str, t_now_ns: int) -> ActionChunk | None:
         return None if foresight is None else stage.act(foresight, joints, task, t_now_ns)

@@ -1,9 +1,9 @@
-"""Many episodes in lockstep, over all cores."""
+"""Many episodes in lockstep, over all cores; each is the same whichever core plays it, and whatever was played before."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from typing import Literal
 from bench.closed_loop.brains import expert_brain, policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
+from interfaces.bundle_artefact import Precision
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import bundle_folder, open_bundle
 
@@ -28,6 +29,7 @@ class Evaluation:
     time_limit_s: float
     latencies: Latencies
     workers: int
+    precision: Precision | None = None  # of the bundle's artefact; None: the robot file's choice
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
@@ -43,7 +45,7 @@ def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
 class _Worker:
     evaluation: Evaluation
     lockstep: Lockstep
-    brain: Brain
+    brain: Callable[[int], Brain]  # of an episode's seed, which is that of its noise, too
 
 
 _worker: _Worker | None = None
@@ -54,13 +56,14 @@ def _start_worker(evaluation: Evaluation) -> None:
     robot = load_robot(evaluation.robot_file)
     lockstep = Lockstep(robot, evaluation.latencies)
     if evaluation.brain == "expert":
-        brain = expert_brain(lockstep.world)
-    else:
-        folder = evaluation.bundle or bundle_folder(evaluation.robot_file, robot)
-        brain = policy_brain(open_bundle(folder, robot), robot.policy)
-    _worker = _Worker(evaluation=evaluation, lockstep=lockstep, brain=brain)
+        _worker = _Worker(evaluation, lockstep, lambda _seed: expert_brain(lockstep.world))
+        return
+    folder = evaluation.bundle or bundle_folder(evaluation.robot_file, robot)
+    bundle = open_bundle(folder, robot, inference=evaluation.precision)
+    _worker = _Worker(evaluation, lockstep, lambda seed: policy_brain(bundle, robot.policy, seed))
 
 
 def _run_episode(episode: tuple[str, int]) -> Outcome:
     assert _worker is not None
-    return _worker.lockstep.run(_worker.brain, *episode, _worker.evaluation.time_limit_s)
+    _, seed = episode
+    return _worker.lockstep.run(_worker.brain(seed), *episode, _worker.evaluation.time_limit_s)

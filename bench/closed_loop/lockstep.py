@@ -76,9 +76,11 @@ class Lockstep:
         self.renderer = CameraRenderer(self.seen.model)
         self._robot, self._latencies = robot, latencies
 
-    def run(self, brain: Brain, task: str, seed: int, time_limit_s: float) -> Outcome:
-        """Return what became of the episode of this task and seed."""
-        return _Episode(self, self._robot, self._latencies, brain).run(task, seed, time_limit_s)
+    def run(
+        self, brain: Brain, task: str, seed: int, time_limit_s: float, latencies: Latencies | None = None
+    ) -> Outcome:
+        """Return what became of the episode of this task and seed, with latencies of its own where they are given."""
+        return _Episode(self, self._robot, latencies or self._latencies, brain).run(task, seed, time_limit_s)
 
 
 class _Episode:
