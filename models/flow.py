@@ -1,0 +1,158 @@
+"""How an action network is trained to make a chunk from noise, and how one is then drawn: velocity flow, EDM, plain regression.
+
+A network here is a function of a noisy chunk (B, ...) and its noise level (B,). All randomness comes in as arguments: `noise`,
+standard normal like the chunk, and `uniform` (B,) in 0..1, from which each objective makes its own distribution of levels.
+
+Velocity flow: Lipman et al., "Flow Matching for Generative Modeling", 2023; times shifted to the noise end so that ONE step
+decodes: "Let It Be Simple: One-Step Action Generation for Vision-Language-Action Models", arXiv 2606.05737. EDM: Karras et al.,
+"Elucidating the Design Space of Diffusion-Based Generative Models", 2022, with the constants of S-VAM (arXiv 2603.16195), whose
+paper writes it as noise prediction and whose code predicts the preconditioned target: this is the code's form.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Network = Callable[[Tensor, Tensor], Tensor]  # noisy (B, ...), level (B,) -> as noisy
+
+
+class Objective(Protocol):
+    """One way to train and to draw."""
+
+    def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return the loss of each sample (B,)."""
+        ...
+
+    def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
+        """Return a clean chunk made from noise with n_steps calls of the network."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeDistribution:
+    """Where on the path from noise (t = 0) to data (t = 1) training happens.
+
+    t = u / (1 + (shift - 1) (1 - u)) with u ~ Beta(1, beta): shift 1, beta 1 is uniform; a larger shift moves mass towards noise.
+    A share `pure_noise_ratio` of the samples sits at exactly t = 0. The paper names both Beta(1, 1.5) and the uniform as its base.
+    """
+
+    shift: float = 1.0
+    beta: float = 1.0
+    pure_noise_ratio: float = 0.0
+
+    def times(self, uniform: Tensor) -> Tensor:
+        """Return times (B,) from uniform numbers (B,)."""
+        ratio = self.pure_noise_ratio
+        if ratio >= 1.0:
+            return torch.zeros_like(uniform)
+        rest = ((uniform - ratio) / (1.0 - ratio)).clamp(min=0.0)  # 0, and so t = 0, for the share at pure noise
+        u = 1.0 - (1.0 - rest) ** (1.0 / self.beta)
+        return u / (1.0 + (self.shift - 1.0) * (1.0 - u))
+
+
+UNIFORM = TimeDistribution()
+PURE_NOISE = TimeDistribution(pure_noise_ratio=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class VelocityFlow:
+    """Straight paths x_t = t x_1 + (1 - t) x_0; the network says the velocity x_1 - x_0; its level is t.
+
+    At t = 0 the best network says E[chunk] - noise: one step is then the conditional mean, whatever the noise was.
+    """
+
+    times: TimeDistribution
+
+    def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return the squared error of the velocity, per sample."""
+        t = self.times.times(uniform)
+        noisy = _per_sample(t, clean) * clean + _per_sample(1.0 - t, clean) * noise
+        return _mean(network(noisy, t) - (clean - noise), torch.square)
+
+    def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
+        """Return the end of the flow, in n_steps equal Euler steps."""
+        x = noise
+        for step in range(n_steps):
+            t = torch.full_like(noise.flatten(1)[:, 0], step / n_steps)
+            x = x + network(x, t) / n_steps
+        return x
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edm:
+    """Karras' preconditioned denoiser; the network's level is ln(sigma) / 4.
+
+    Training levels are log-logistic, cut to sigma_min..sigma_max. Drawing is deterministic (DDIM, the first-order solver) over
+    exponentially spaced levels from sigma_max to `sample_sigma_min` and then 0; the released evaluation ends at 1, not at 0.001.
+    """
+
+    sigma_data: float = 0.5
+    sigma_min: float = 0.001
+    sigma_max: float = 80.0
+    sample_sigma_min: float = 1.0
+    log_location: float = math.log(0.5)
+    log_scale: float = 0.5
+
+    def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return the squared error of what the network itself must say, unweighted, per sample."""
+        sigma = self.sigmas(uniform)
+        noisy = clean + _per_sample(sigma, clean) * noise
+        c_skip, c_out, c_in = (_per_sample(scale, clean) for scale in self._scales(sigma))
+        target = (clean - c_skip * noisy) / c_out
+        return _mean(network(c_in * noisy, sigma.log() / 4.0) - target, torch.square)
+
+    def sigmas(self, uniform: Tensor) -> Tensor:
+        """Return training levels (B,) by the inverse of the cut log-logistic distribution."""
+        low, high = (
+            1.0 / (1.0 + math.exp(-(math.log(sigma) - self.log_location) / self.log_scale))
+            for sigma in (self.sigma_min, self.sigma_max)
+        )
+        return torch.exp(self.log_location + self.log_scale * torch.logit(low + uniform * (high - low)))
+
+    def denoised(self, network: Network, noisy: Tensor, sigma: Tensor) -> Tensor:
+        """Return the clean chunk that the network believes in."""
+        c_skip, c_out, c_in = (_per_sample(scale, noisy) for scale in self._scales(sigma))
+        return c_skip * noisy + c_out * network(c_in * noisy, sigma.log() / 4.0)
+
+    def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
+        """Return a chunk; one step is what the network believes at pure noise."""
+        ratio = math.log(self.sample_sigma_min / self.sigma_max)
+        sigmas = [self.sigma_max * math.exp(ratio * step / max(n_steps - 1, 1)) for step in range(n_steps)] + [0.0]
+        x = sigmas[0] * noise
+        for sigma, following in pairwise(sigmas):
+            clean = self.denoised(network, x, torch.full_like(noise.flatten(1)[:, 0], sigma))
+            x = clean + following / sigma * (x - clean)
+        return x
+
+    def _scales(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        spread = torch.sqrt(sigma**2 + self.sigma_data**2)
+        return self.sigma_data**2 / spread**2, sigma * self.sigma_data / spread, 1.0 / spread
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """The control: no noise, the network says the chunk, L1."""
+
+    def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return the mean absolute error, per sample; neither noise nor level matters."""
+        return _mean(network(torch.zeros_like(noise), torch.zeros_like(uniform)) - clean, torch.abs)
+
+    def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
+        """Return the network's word; more steps change nothing."""
+        del n_steps
+        return network(torch.zeros_like(noise), torch.zeros_like(noise.flatten(1)[:, 0]))
+
+
+def _per_sample(values: Tensor, like: Tensor) -> Tensor:
+    return values.reshape(-1, *(1,) * (like.ndim - 1))  # (B, 1, ...)
+
+
+def _mean(error: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
+    return measure(error).flatten(1).mean(1)

@@ -1,0 +1,185 @@
+"""The S-VAM policy: one picture -> foresight tokens (slow), tokens and fresh joints -> a chunk of joint targets (fast).
+
+    picture --autoencoder--> latent --+                                    +--> semantic decoupler --+
+    noise ---------------------------+--> UNet, ONE step, cut at the taps --+                        +--> condenser --> encoder --> tokens
+    instruction --text table--------+                                      +--> geometric decoupler -+
+    picture --anchors------------------------------------------------------^
+
+    tokens, joints, age, noise --action network, ONE step--> positions
+
+The exported foresight draws no noise: `initial_noise` is one constant, part of the policy, the same in training (self-distillation
+and action expert) and on the robot. The paper and its code draw fresh noise at every call, so the same picture gives another
+foresight each time. A constant makes the deployed network a function of what it is shown: its outputs can be compared bit for bit
+with those of the workstation, quantisation can be judged frame by frame, and the decouplers' target, the video that this very noise
+becomes, has no randomness left that they could not see. It gives up drawing several futures for one picture. `context` takes any
+noise, so that training can do either.
+
+Source: S-VAM (arXiv 2603.16195); one-step action: arXiv 2606.05737. Details and choices: beside each part.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from models.picture import SquareResize
+from models.svam.action_expert import ActionNet, ContextEncoder
+from models.svam.anchors import IMAGENET_MEAN, IMAGENET_STD, build_anchors
+from models.svam.condenser import Condenser
+from models.svam.config import SvamConfig
+from models.svam.decoupler import Decoupler
+from models.svam.video_model import VideoModel, build_video_model
+
+NOISE_SEED = 700
+
+
+class SvamPolicy(nn.Module):
+    """All networks of the policy, the tables of its instructions, its noise, and the statistics of joints and chunks."""
+
+    initial_noise: Tensor  # (T, 4, g, g)
+    text_table: Tensor  # (n_instructions, n_text_tokens, text_dim); CLIP's last hidden state at paper scale
+    goal_table: Tensor  # (n_instructions, goal_dim); CLIP's text embedding at paper scale
+    picture_mean: Tensor  # (3, 1, 1)
+    picture_std: Tensor
+    joint_mean: Tensor  # (joint,)
+    joint_std: Tensor
+    chunk_mean: Tensor  # (horizon, joint), of targets relative to the joints at the chunk's start
+    chunk_std: Tensor
+
+    def __init__(self, config: SvamConfig, video: VideoModel | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.video = video or build_video_model(config)
+        self.semantic_anchor, self.geometric_anchor = build_anchors(config)
+        self.semantic_decoupler = Decoupler(config, config.semantic_dim)
+        self.geometric_decoupler = Decoupler(config, config.geometric_dim)
+        self.condenser = Condenser(config)
+        self.encoder = ContextEncoder(config)
+        self.action = ActionNet(config)
+        self.video_resize = SquareResize(config.crop_px, config.video_px)
+        self.anchor_resize = SquareResize(config.crop_px, config.anchor_px, "bicubic")
+        self._register_tables()
+
+    def _register_tables(self) -> None:
+        config = self.config
+        draw = torch.Generator().manual_seed(NOISE_SEED)
+        side, n_instructions = config.latent_px, config.n_instructions
+        # Tables start as random vectors: from one-hot instructions, all that learned ones could add is a linear map, and the
+        # layers that read them have one.
+        self.register_buffer("initial_noise", torch.randn(config.n_frames, 4, side, side, generator=draw))
+        self.register_buffer(
+            "text_table", torch.randn(n_instructions, config.n_text_tokens, config.text_dim, generator=draw)
+        )
+        self.register_buffer("goal_table", torch.randn(n_instructions, config.goal_dim, generator=draw))
+        self.register_buffer("picture_mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("picture_std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+        for name, shape in (("joint", (config.n_joints,)), ("chunk", (config.horizon, config.n_joints))):
+            self.register_buffer(f"{name}_mean", torch.zeros(shape))
+            self.register_buffer(f"{name}_std", torch.ones(shape))
+
+    def features(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the video model's one-step features (B, T, C, grid, grid).
+
+        Takes pictures (B, H, W, 3) of 0..255, one-hot instructions (B, n), and noise (B, T, 4, g, g), the policy's own when absent.
+        """
+        frame = self.video.encode_frame(2.0 * self.video_resize(rgb) - 1.0)
+        chosen = self.initial_noise.expand(len(rgb), -1, -1, -1, -1) if noise is None else noise
+        return self.video.features(chosen, frame, self.text(instruction))
+
+    def text(self, instruction: Tensor) -> Tensor:
+        """Return the text tokens (B, L, text_dim) of one-hot instructions (B, n)."""
+        return (instruction @ self.text_table.flatten(1)).view(len(instruction), *self.text_table.shape[1:])
+
+    def anchors(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the experts' features of the current frame, semantic and geometric, each (B, dim, grid, grid)."""
+        picture = (self.anchor_resize(rgb) - self.picture_mean) / self.picture_std
+        return self.semantic_anchor(picture), self.geometric_anchor(picture)
+
+    def foresight(self, features: Tensor, semantic: Tensor, geometric: Tensor) -> Tensor:
+        """Return all that is foreseen (B, T, S, C): one-step features, semantic and geometric foresight, side by side."""
+        return torch.cat(
+            [
+                features.flatten(3).transpose(2, 3),
+                self.semantic_decoupler(features, semantic),
+                self.geometric_decoupler(features, geometric),
+            ],
+            dim=-1,
+        )
+
+    def context(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return the tokens (B, n_tokens, token_dim); arguments as of `features`."""
+        foreseen = self.foresight(self.features(rgb, instruction, noise), *self.anchors(rgb))
+        return self.encoder(self.condenser(foreseen), instruction @ self.goal_table)
+
+    def action_loss(
+        self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, chunk_rad: Tensor, noise: Tensor
+    ) -> Tensor:
+        """Return the objective's loss (B,) for demonstrated joint targets (B, horizon, joint); noise is like them."""
+        joints = (joints_rad - self.joint_mean) / self.joint_std
+        clean = (chunk_rad - joints_rad[:, None] - self.chunk_mean) / self.chunk_std
+
+        def network(noisy: Tensor, level: Tensor) -> Tensor:
+            return self.action(noisy, level, tokens, joints, age_s)
+
+        uniform = torch.rand(len(noise), device=noise.device)
+        return self.config.action_objective().loss(network, clean, noise, uniform)
+
+    def decode(self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, noise: Tensor) -> Tensor:
+        """Return joint targets (B, horizon, joint) in rad from noise like them, in the config's number of steps."""
+        joints = (joints_rad - self.joint_mean) / self.joint_std
+
+        def network(noisy: Tensor, level: Tensor) -> Tensor:
+            return self.action(noisy, level, tokens, joints, age_s)
+
+        chunk = self.config.action_objective().sample(network, noise, self.config.n_steps)
+        return joints_rad[:, None] + chunk * self.chunk_std + self.chunk_mean
+
+
+class ForesightGraph(nn.Module):
+    """What is exported as the foresight graph: <camera> uint8 (H, W, 3), instruction (n,) -> tokens (n_tokens, token_dim).
+
+    Weights may be halves; what goes in and out stays as the contract says.
+    """
+
+    def __init__(self, policy: SvamPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    @override
+    def forward(self, picture: Tensor, instruction: Tensor) -> Tensor:
+        dtype = self.policy.goal_table.dtype
+        # The cast comes first: TensorRT takes whole numbers of 8 bits as an input, and for nothing else.
+        return self.policy.context(picture.to(dtype)[None], instruction.to(dtype)[None])[0].float()
+
+
+class ActionGraph(nn.Module):
+    """What is exported as the action graph: tokens, joints (joint,), age () s, noise (horizon, joint) -> positions in rad."""
+
+    def __init__(self, policy: SvamPolicy) -> None:
+        super().__init__()
+        self.policy = policy
+
+    @override
+    def forward(self, tokens: Tensor, joints: Tensor, foresight_age: Tensor, noise: Tensor) -> Tensor:
+        dtype = self.policy.goal_table.dtype
+        told = (tensor[None].to(dtype) for tensor in (tokens, joints, foresight_age, noise))
+        return self.policy.decode(*told)[0].float()
+
+
+def save_policy(policy: SvamPolicy, path: Path) -> None:
+    """Write a checkpoint atomically: sizes and weights, nothing that runs on loading."""
+    half = path.with_suffix(".half")
+    torch.save({"config": asdict(policy.config), "weights": policy.state_dict()}, half)
+    half.replace(path)
+
+
+def load_policy(path: Path) -> SvamPolicy:
+    """Return the policy in a checkpoint; raises OSError or RuntimeError when it is absent or does not fit."""
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    policy = SvamPolicy(SvamConfig(**saved["config"]))
+    policy.load_state_dict(saved["weights"])
+    return policy.eval()
