@@ -139,7 +139,7 @@ def _measured(folder: Path, robot: RobotConfig) -> BundleFacts:
     action = np.percentile(durations_ms(ACTION_GRAPH, bundle.action, parity, _RUNS), (50, 99))
     return BundleFacts(
         name=bundle.manifest.name,
-        precision=bundle.artefact.precision,
+        precision=bundle.running.precision,
         engine=type(bundle.foresight).__name__,
         measured=True,
         foresight_p50_ms=float(foresight[0]),

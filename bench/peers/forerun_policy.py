@@ -25,6 +25,7 @@ from interfaces.graph_contract import POSITIONS, TOKENS
 from interfaces.messages import Frame
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import LoadedBundle
+from runtime.policy.inference_choice import Choice
 from runtime.policy_process import PolicyProcess, go_first
 
 MANIFEST = Path(__file__).parents[2] / "robots" / "bundles" / "so101-small"
@@ -121,7 +122,7 @@ def main(setup: Setup) -> None:
     foresight_s = FORESIGHT_SHARE * setup.model_ms * 1e-3
     bundle = LoadedBundle(
         manifest=manifest,
-        artefact=manifest.artefacts[0],
+        running=Choice(manifest.artefacts[0]),
         foresight=StubForesight(manifest.foresight, manifest.cameras[0].name, foresight_s),
         action=StubAction(
             manifest.action, GoalCode(setup.code_lasts_s, setup.camera_hz), setup.model_ms * 1e-3 - foresight_s

@@ -54,7 +54,7 @@ class Checks:
         self.say(f"{folder.name}: {check_signature(str(folder), *_signed(folder, trust), self.keys)}")
         self.say(f"{folder.name}: opening it and re-checking its reference outputs on this machine ...")
         bundle = open_bundle(folder, self.robot, trust)
-        limits = bundle.artefact
+        limits = bundle.running
         self.say(
             f"{folder.name}: reproduces them, tokens within {bundle.foresight_off:.1e} (limit {limits.foresight_max_abs:.1e}),"
             f" positions within {bundle.action_off_rad:.1e} rad (limit {limits.action_max_abs_rad:.1e})"

@@ -45,7 +45,7 @@ class GraphReplay:
 
 def replay_action(record: FlightRecord, bundle: LoadedBundle, progress: Progress = lambda _: None) -> GraphReplay:
     """Return how the chunks differ that the action graph gives again; `progress` is told the share that is done."""
-    limit = bundle.artefact.action_max_abs_rad
+    limit = bundle.running.action_max_abs_rad
     tally = _Tally("action", limit, lossy=False)
     chunks, foresights = record.chunks_by_key(), _Foresights(record)
     takes_prefix = any(tensor.name == PREFIX for tensor in bundle.manifest.action.inputs)
@@ -68,7 +68,7 @@ def replay_foresight(record: FlightRecord, bundle: LoadedBundle, progress: Progr
     """Return how the tokens differ that the foresight graph gives again from the recorded pictures, like `replay_action`."""
     stage = ForesightStage(bundle)
     lossy = record.robot.record.image_format != "png"
-    tally = _Tally("foresight", bundle.artefact.foresight_max_abs, lossy=lossy)
+    tally = _Tally("foresight", bundle.running.foresight_max_abs, lossy=lossy)
     if len(bundle.cameras) > 1:
         for _ in record.foresights:
             tally.skip(

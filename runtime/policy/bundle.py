@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from interfaces.bundle_artefact import Artefact, GraphFile
+from interfaces.bundle_artefact import GraphFile
 from interfaces.bundle_manifest import (
     MANIFEST_FILE,
     SIGNATURE_FILE,
@@ -18,14 +20,16 @@ from interfaces.bundle_manifest import (
     parse_manifest,
 )
 from interfaces.engine import Engine
+from interfaces.engine_cache import Entry
 from interfaces.errors import BundleError, ConfigError, UnfitError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, check_contract
 from interfaces.robot_config import RobotConfig
 from interfaces.trusted_path import ANY_OWNER, Trust, hash_trusted, read_trusted, require_trusted_folders
-from runtime.policy.artefact_choice import Inference, artefact_on_processor
+from runtime.policy.inference_choice import Choice, Inference, choices
 from runtime.policy.open_engine import open_engine
-from runtime.policy.parity import check_parity, read_parity
+from runtime.policy.parity import Arrays, check_parity, read_parity
 
+_log = logging.getLogger(__name__)
 _MANIFEST_MAX_BYTES = 1_000_000  # it has two kB
 
 
@@ -34,7 +38,7 @@ class LoadedBundle:
     """A bundle whose graphs are open, warm, and reproduce their reference outputs on this device."""
 
     manifest: BundleManifest
-    artefact: Artefact  # which of them runs
+    running: Choice  # what of it, and on what
     foresight: Engine
     action: Engine
     foresight_off: float  # largest deviation from the reference
@@ -70,20 +74,57 @@ def open_bundle(
             " in policy.pair_tolerance_ms how far apart their frames may be taken"
         )
     verify_files(folder, manifest, trust)
-    artefact = artefact_on_processor(manifest, inference or robot.policy.inference)
-    foresight = _open_graph(folder, artefact.foresight, manifest.foresight, robot.policy.threads, trust)
-    action = _open_graph(folder, artefact.action, manifest.action, robot.policy.threads, trust)
     parity = read_parity(
         manifest.parity.file, read_verified(folder, manifest.parity.file, manifest.parity.sha256, trust)
     )
+    ways = choices(manifest, inference or robot.policy.inference)
+
+    def engines(way: Choice) -> tuple[Engine, Engine]:
+        if isinstance(way.of, Entry):
+            return _open_plans(way.of, manifest)
+        threads = robot.policy.threads
+        return (
+            _open_graph(folder, way.of.foresight, manifest.foresight, threads, trust),
+            _open_graph(folder, way.of.action, manifest.action, threads, trust),
+        )
+
+    return _open_best(ways, engines, manifest, parity)
+
+
+def _open_best(
+    ways: Sequence[Choice], engines: Callable[[Choice], tuple[Engine, Engine]], manifest: BundleManifest, parity: Arrays
+) -> LoadedBundle:
+    """Open the first way that reproduces the references: processors differ, and the integer kernels of some saturate."""
+    way, *others = ways
+    try:
+        return _checked(way, *engines(way), manifest, parity)
+    except BundleError as error:
+        if not others:
+            raise
+        _log.warning("%s; not run as %s but as %s", error, way.words, others[0].words)
+    return _open_best(others, engines, manifest, parity)
+
+
+def _checked(way: Choice, foresight: Engine, action: Engine, manifest: BundleManifest, parity: Arrays) -> LoadedBundle:
     return LoadedBundle(
         manifest=manifest,
-        artefact=artefact,
+        running=way,
         foresight=foresight,
         action=action,
         # Running every sample also warms the engines: the first inference of a session is many times slower.
-        foresight_off=check_parity(FORESIGHT_GRAPH, foresight, parity, artefact.foresight_max_abs),
-        action_off_rad=check_parity(ACTION_GRAPH, action, parity, artefact.action_max_abs_rad),
+        foresight_off=check_parity(FORESIGHT_GRAPH, foresight, parity, way.foresight_max_abs),
+        action_off_rad=check_parity(ACTION_GRAPH, action, parity, way.action_max_abs_rad),
+    )
+
+
+def _open_plans(entry: Entry, manifest: BundleManifest) -> tuple[Engine, Engine]:
+    # Imported on use: only a machine with a GPU gets here.
+    from runtime.tensorrt.engine import TensorrtEngine
+
+    foresight, action = entry.read_plan(FORESIGHT_GRAPH), entry.read_plan(ACTION_GRAPH)
+    return (
+        TensorrtEngine(foresight, FORESIGHT_GRAPH, manifest.foresight, urgent=False),
+        TensorrtEngine(action, ACTION_GRAPH, manifest.action, urgent=True),
     )
 
 
@@ -143,6 +184,5 @@ def _open_graph(folder: Path, graph: GraphFile, spec: GraphSpec, threads: int, t
     data = read_verified(folder, graph.file, graph.sha256, trust)
     if graph.weights is None:
         return open_engine(data, graph.file, spec, threads)
-    return open_engine(
-        folder / graph.file, graph.file, spec, threads
-    )  # ONNX Runtime finds the weights by the graph's place
+    # ONNX Runtime finds the weights by the graph's place.
+    return open_engine(folder / graph.file, graph.file, spec, threads)

@@ -46,13 +46,13 @@ def rewrite_parity(folder: Path, change: Callable[[Arrays], object]) -> None:
 def test_a_good_bundle_opens_and_reproduces_itself(tiny_bundle: LoadedBundle) -> None:
     assert tiny_bundle.manifest.name == "tiny"
     assert [camera.name for camera in tiny_bundle.cameras] == ["front"]
-    assert tiny_bundle.foresight_off <= tiny_bundle.artefact.foresight_max_abs
-    assert tiny_bundle.action_off_rad <= tiny_bundle.artefact.action_max_abs_rad
+    assert tiny_bundle.foresight_off <= tiny_bundle.running.foresight_max_abs
+    assert tiny_bundle.action_off_rad <= tiny_bundle.running.action_max_abs_rad
 
 
 def test_a_bundle_with_a_committed_prefix_opens(prefix_bundle: LoadedBundle) -> None:
     assert [tensor.name for tensor in prefix_bundle.action.spec.inputs[-2:]] == ["prefix", "prefix_rows"]
-    assert prefix_bundle.action_off_rad <= prefix_bundle.artefact.action_max_abs_rad
+    assert prefix_bundle.action_off_rad <= prefix_bundle.running.action_max_abs_rad
 
 
 def test_half_of_the_prefix_is_refused(tmp_path: Path, robot: RobotConfig) -> None:
