@@ -1,0 +1,34 @@
+"""From figures and limits to the gates of the manifest."""
+
+from __future__ import annotations
+
+from export.gates.figures import Figures, Worst
+from export.gates.limits import ACTION_COSINE, ACTION_ERROR, FORESIGHT_COSINE, Limits, within
+from interfaces.bundle_artefact import Gate
+
+
+def judge(figures: Figures, limits: Limits) -> tuple[Gate, ...]:
+    """Return the gates that held-out frames decide, each with where it was worst."""
+    measured = {
+        ACTION_ERROR: figures.action_error,
+        ACTION_COSINE: figures.action_cosine,
+        FORESIGHT_COSINE: figures.foresight_cosine,
+    }
+    return tuple(judged(name, limits.of(name), worst) for name, worst in measured.items())
+
+
+def judged(name: str, limit: float, worst: Worst) -> Gate:
+    """Return one gate; NaN fails it."""
+    outcome = "passed" if within(name, worst.value, limit) else "failed"
+    return Gate(name=name, limit=limit, measured=worst.value, outcome=outcome, worst=worst.where)
+
+
+def skipped(name: str, limits: Limits, why: str) -> Gate:
+    """Return a gate that was not measured, and why not."""
+    return Gate(name=name, limit=limits.of(name), measured=float("nan"), outcome="skipped", worst=why)
+
+
+def all_passed(gates: tuple[Gate, ...]) -> bool:
+    """Return whether an artefact with these gates may be called ready: something was measured, and nothing failed."""
+    outcomes = {gate.outcome for gate in gates}
+    return "passed" in outcomes and "failed" not in outcomes
