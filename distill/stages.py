@@ -1,8 +1,8 @@
 """The stages of a recipe, each kept in the run's folder, so that the same command goes on where it stopped.
 
-    demonstrations -> train -> recovery demonstrations (the policy drives, the expert takes over) -> train on -> held-out samples
+    demonstrations -> train -> recovery demonstrations (the policy drives, the expert takes over) -> train on -> samples
 
-The folder then holds `policy.pt` and `heldout.npz`, which is what `forerun export` reads.
+The folder then holds `policy.pt` and `samples.npz`, which is what `forerun export` reads.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from distill.demonstrations import Shard, plan_shards, record
 from distill.episode import EpisodePlan, Recorder
 from distill.recipe import Recipe
 from distill.samples import Samples
+from interfaces.sample_file import write_samples
 from models.small_policy import SmallPolicy, load_policy, save_policy
 
 POLICY_FILE = "policy.pt"
-HELDOUT_FILE = "heldout.npz"
-_HELDOUT_SEED = 90_000  # neither trained nor evaluated on
-_HELDOUT_PER_TASK = 2
+SAMPLES_FILE = "samples.npz"
+_SAMPLES_SEED = 90_000  # neither trained nor evaluated on
+_SAMPLES_PER_TASK = 2
 
 Progress = Callable[[int, int, str], None]
 StartStage = Callable[[str], Progress]
@@ -53,22 +54,22 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
         start = load_policy(first).train()
         save_policy(train(recipe, samples, folder, start, start_stage("training with recovery")), last)
 
-    if not (folder / HELDOUT_FILE).exists():
-        record_heldout(load_policy(last), folder / HELDOUT_FILE)
+    if not (folder / SAMPLES_FILE).exists():
+        record_samples(load_policy(last), folder / SAMPLES_FILE)
     return last
 
 
-def record_heldout(policy: SmallPolicy, path: Path) -> None:
+def record_samples(policy: SmallPolicy, path: Path) -> None:
     """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
     recorder, config = Recorder(), policy.config
-    rng = np.random.default_rng(_HELDOUT_SEED)
+    rng = np.random.default_rng(_SAMPLES_SEED)
     rows: dict[str, list[NDArray[Any] | np.float32]] = {
         name: [] for name in (config.camera, "instruction", "joints", "foresight_age", "noise")
     }
     for index, task in enumerate(config.instructions):
-        for number in range(_HELDOUT_PER_TASK):
+        for number in range(_SAMPLES_PER_TASK):
             plan = EpisodePlan(
-                task=task, seed=_HELDOUT_SEED + number, noisy=True, time_limit_s=0.5 + number, after_success_s=0.0,
+                task=task, seed=_SAMPLES_SEED + number, noisy=True, time_limit_s=0.5 + number, after_success_s=0.0,
                 picture_every=10, driver=None, driver_ticks=0,
             )  # fmt: skip
             recorder.record(plan)
@@ -77,9 +78,7 @@ def record_heldout(policy: SmallPolicy, path: Path) -> None:
             rows["joints"].append(recorder.world.joint_positions_rad.astype(np.float32))
             rows["foresight_age"].append(np.float32(rng.uniform(0.02, 0.2)))
             rows["noise"].append(rng.normal(size=(config.horizon, config.n_joints)).astype(np.float32))
-    half = path.with_suffix(".half.npz")
-    np.savez_compressed(half, allow_pickle=False, **{name: np.stack(values) for name, values in rows.items()})
-    half.replace(path)
+    write_samples(path, {name: np.stack(values) for name, values in rows.items()})
 
 
 def _written(shards: list[Shard]) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,14 +14,13 @@ import tomli_w
 from numpy.typing import NDArray
 
 from export.onnx_graphs import Arrays, Graph, export_graph
+from export.torch_policy import TorchPolicy
 from interfaces.bundle_artefact import Artefact, GraphFile, HashedFile
 from interfaces.bundle_manifest import (
     FORMAT,
     MANIFEST_FILE,
     PARITY_FILE,
     BundleManifest,
-    CameraSpec,
-    ChunkSpec,
     GraphSpec,
     Provenance,
     TensorSpec,
@@ -29,6 +28,7 @@ from interfaces.bundle_manifest import (
 )
 from interfaces.graph_contract import check_contract, parity_key
 
+PARITY_SAMPLES = 8  # at most: they are run at every start of the robot
 WEIGHTS_SUFFIX = ".weights"  # of the file beside a graph above 2 GB
 
 # Other processors round differently; a wrong graph is off by orders of magnitude more.
@@ -36,26 +36,13 @@ FORESIGHT_MAX_ABS = 2e-3
 ACTION_MAX_ABS_RAD = 1e-3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundlePlan:
-    """Everything of a bundle that is not in its graphs."""
+def write_bundle(policy: TorchPolicy, provenance: Provenance, folder: Path) -> BundleManifest:
+    """Export both graphs in fp32 and write the bundle to `folder`, replacing what is there only once the new one is whole.
 
-    family: str
-    name: str
-    joints: tuple[str, ...]
-    instructions: tuple[str, ...]
-    cameras: tuple[CameraSpec, ...]
-    chunk: ChunkSpec
-    foresight_age_max_ms: float
-    provenance: Provenance
-
-
-def write_bundle(plan: BundlePlan, foresight: Graph, action: Graph, samples: Arrays, folder: Path) -> BundleManifest:
-    """Export both graphs and write the bundle to `folder`, replacing what is there only once the new one is whole.
-
-    `samples` holds real inputs of both graphs by name, each with a leading sample axis; the action graph's tokens are the
-    foresight graph's output on the same samples.
+    The action graph is tried on the tokens that the foresight graph gives for the same samples. Raises BundleError when ONNX does
+    not compute what torch does, or the graphs break their contract.
     """
+    foresight, action, samples = policy.foresight, policy.action, policy.samples
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         half = Path(name) / folder.name
@@ -66,13 +53,13 @@ def write_bundle(plan: BundlePlan, foresight: Graph, action: Graph, samples: Arr
         _write_parity(half / PARITY_FILE, foresight, action, {**samples, action.output: positions})
         manifest = BundleManifest(
             format=FORMAT,
-            family=plan.family,
-            name=plan.name,
-            joints=plan.joints,
-            instructions=plan.instructions,
-            cameras=plan.cameras,
-            chunk=plan.chunk,
-            foresight_age_max_ms=plan.foresight_age_max_ms,
+            family=policy.family,
+            name=folder.name,
+            joints=policy.joints,
+            instructions=policy.instructions,
+            cameras=policy.cameras,
+            chunk=policy.chunk,
+            foresight_age_max_ms=policy.foresight_age_max_ms,
             foresight=_graph_spec(foresight, samples, tokens),
             action=_graph_spec(action, samples, positions),
             artefacts=(
@@ -86,7 +73,7 @@ def write_bundle(plan: BundlePlan, foresight: Graph, action: Graph, samples: Arr
                 ),
             ),
             parity=hashed_file(half / PARITY_FILE),
-            provenance=plan.provenance,
+            provenance=provenance,
         )
         write_manifest(manifest, half)
         replace_folder(half, folder)
@@ -126,7 +113,7 @@ def _table(value: Any) -> Any:
 
 def _write_parity(path: Path, foresight: Graph, action: Graph, samples: Arrays) -> None:
     arrays = {
-        parity_key(graph.name, name): samples[name]
+        parity_key(graph.name, name): samples[name][:PARITY_SAMPLES]
         for graph in (foresight, action)
         for name in (*graph.inputs, graph.output)
     }

@@ -36,10 +36,7 @@ def run_torch(graph: Graph, samples: Arrays) -> NDArray[np.float32]:
     """Return the network's outputs on samples, each with a leading sample axis."""
     n_samples = len(samples[graph.inputs[0]])
     with torch.no_grad():
-        rows = [
-            graph.network(*(torch.from_numpy(np.asarray(samples[name][i])) for name in graph.inputs))
-            for i in range(n_samples)
-        ]
+        rows = [graph.network(*(torch.tensor(samples[name][i]) for name in graph.inputs)) for i in range(n_samples)]
     return torch.stack(rows).numpy()
 
 
@@ -48,7 +45,7 @@ def export_graph(graph: Graph, samples: Arrays, path: Path) -> NDArray[np.float3
 
     Raises BundleError when ONNX Runtime disagrees with torch by more than 1e-4 on any of them.
     """
-    example = tuple(torch.from_numpy(np.asarray(samples[name][0])) for name in graph.inputs)
+    example = tuple(torch.tensor(samples[name][0]) for name in graph.inputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns about its own internals
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)

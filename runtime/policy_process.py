@@ -85,8 +85,9 @@ def run(
         opened = None if shelf is None else open_run(shelf, robot, now)
         bundle_run, bundle = opened or (None, open_bundle(bundle_path or bundle_folder(robot_file, robot), robot))
         _log.info(
-            "bundle %s reproduces its references: tokens within %.1e, positions within %.1e rad",
+            "bundle %s runs as %s and reproduces its references: tokens within %.1e, positions within %.1e rad",
             bundle.manifest.name,
+            bundle.running.words,
             bundle.foresight_off,
             bundle.action_off_rad,
         )

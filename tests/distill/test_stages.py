@@ -9,8 +9,9 @@ import pytest
 
 from distill.recipe import Recipe, load_recipe
 from distill.stages import run_recipe
+from export.bundle_writer import write_bundle
+from export.policy_source import load_source
 from export.provenance import provenance_of_this_tree
-from export.small_policy import export_small_policy
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import open_bundle
 
@@ -80,7 +81,7 @@ def test_the_targets_are_the_ways_the_expert_went(run: tuple[Path, Stages]) -> N
 
 def test_the_exported_bundle_opens_on_the_robot(run: tuple[Path, Stages], tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
-    export_small_policy(run[0], bundle, provenance_of_this_tree("test", "next to nothing"))
+    write_bundle(load_source(str(run[0])), provenance_of_this_tree("test", "next to nothing"), bundle)
     opened = open_bundle(bundle, load_robot(ROOT / "robots/simulated.toml"))
     assert opened.manifest.instructions == ("reach", "push", "press", "lift")
     assert opened.manifest.provenance.trained_on == "next to nothing"

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from export.bundle_writer import BundlePlan, write_bundle
+from export.bundle_writer import write_bundle
 from export.onnx_graphs import Arrays, Graph
 from export.provenance import provenance_of_this_tree
+from export.torch_policy import TorchPolicy
 from interfaces.bundle_manifest import CameraSpec, ChunkSpec
 from interfaces.errors import BundleError
 
@@ -52,41 +53,36 @@ def samples() -> Arrays:
     }
 
 
-@pytest.fixture
-def plan() -> BundlePlan:
-    return BundlePlan(
+def policy(look: nn.Module, samples: Arrays) -> TorchPolicy:
+    return TorchPolicy(
         family="test",
-        name="stay",
         joints=("a", "b", "c"),
         instructions=("one", "two"),
         cameras=(CameraSpec(name="front", width_px=6, height_px=4),),
         chunk=ChunkSpec(horizon=5, step_ms=50.0, first_ms=50.0),
         foresight_age_max_ms=400.0,
-        provenance=provenance_of_this_tree("test", ""),
+        foresight=Graph(name="foresight", network=look, inputs=("front", "instruction"), output="tokens"),
+        action=Graph(
+            name="action", network=Stay(), inputs=("tokens", "joints", "foresight_age", "noise"), output="positions"
+        ),
+        samples=samples,
     )
 
 
-def foresight(network: nn.Module) -> Graph:
-    return Graph(name="foresight", network=network, inputs=("front", "instruction"), output="tokens")
+PROVENANCE = provenance_of_this_tree("test", "")
 
 
-def action() -> Graph:
-    return Graph(
-        name="action", network=Stay(), inputs=("tokens", "joints", "foresight_age", "noise"), output="positions"
-    )
-
-
-def test_a_bundle_appears_whole(plan: BundlePlan, samples: Arrays, tmp_path: Path) -> None:
-    write_bundle(plan, foresight(Look()), action(), samples, tmp_path / "stay")
+def test_a_bundle_appears_whole(samples: Arrays, tmp_path: Path) -> None:
+    write_bundle(policy(Look(), samples), PROVENANCE, tmp_path / "stay")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
     names = sorted(path.name for path in (tmp_path / "stay").iterdir())
     assert names == ["action.fp32.onnx", "foresight.fp32.onnx", "manifest.toml", "parity.npz"]
 
 
-def test_a_failed_export_leaves_the_old_bundle(plan: BundlePlan, samples: Arrays, tmp_path: Path) -> None:
-    write_bundle(plan, foresight(Look()), action(), samples, tmp_path / "stay")
+def test_a_failed_export_leaves_the_old_bundle(samples: Arrays, tmp_path: Path) -> None:
+    write_bundle(policy(Look(), samples), PROVENANCE, tmp_path / "stay")
     before = {path.name: path.read_bytes() for path in (tmp_path / "stay").iterdir()}
     with pytest.raises(BundleError, match=r"foresight: ONNX differs from torch by 1\.0"):
-        write_bundle(plan, foresight(Moody()), action(), samples, tmp_path / "stay")
+        write_bundle(policy(Moody(), samples), PROVENANCE, tmp_path / "stay")
     assert {path.name: path.read_bytes() for path in (tmp_path / "stay").iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
