@@ -11,8 +11,9 @@ The contract of the two graphs (every policy family is exported to it):
                 [, prefix float32 (horizon, joint) rad, prefix_rows float32 ()]
                 -> positions float32 (horizon, joint) rad
 
-The bracketed pair is for policies trained to go on from a committed prefix: the first `prefix_rows` rows of `prefix` are what the arm
-will do before this chunk arrives, at the instants of this chunk's own rows; the others repeat the last of them and mean nothing.
+A graph that has no use for the instruction, the age or the noise leaves that input out. The bracketed pair is for policies
+trained to go on from a committed prefix: the first `prefix_rows` rows of `prefix` are what the arm will do before this chunk
+arrives, at the instants of this chunk's own rows; the others repeat the last of them and mean nothing.
 """
 
 from __future__ import annotations

@@ -58,12 +58,18 @@ def test_a_tensor_that_differs_is_named(
 
 
 def test_a_tensor_too_few_or_too_many_is_named(manifest: BundleManifest) -> None:
-    few = replace(manifest, action=replace(manifest.action, inputs=manifest.action.inputs[:3]))
-    with pytest.raises(BundleError, match=r"bundle tiny: action input noise is missing"):
+    few = replace(manifest, action=replace(manifest.action, inputs=manifest.action.inputs[:1]))
+    with pytest.raises(BundleError, match=r"bundle tiny: action input joints is missing"):
         check_contract(few)
     many = replace(manifest, action=replace(manifest.action, inputs=(*manifest.action.inputs, tensor("weather", 1))))
     with pytest.raises(BundleError, match="action input weather is not in the contract"):
         check_contract(many)
+
+
+def test_a_graph_without_a_use_for_instruction_age_or_noise_leaves_it_out(manifest: BundleManifest) -> None:
+    foresight = replace(manifest.foresight, inputs=manifest.foresight.inputs[:1])
+    action = replace(manifest.action, inputs=manifest.action.inputs[:2])
+    check_contract(replace(manifest, foresight=foresight, action=action))
 
 
 PAIR = (tensor("prefix", 16, 6), tensor("prefix_rows"))
