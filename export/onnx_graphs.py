@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,16 +46,9 @@ def export_graph(graph: Graph, samples: Arrays, path: Path) -> NDArray[np.float3
 
     Raises BundleError when ONNX Runtime disagrees with torch by more than 1e-4 on any of them.
     """
-    example = tuple(torch.tensor(samples[name][0]) for name in graph.inputs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter warns about its own internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            graph.network.eval(), example, str(path), input_names=list(graph.inputs), output_names=[graph.output],
-            opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
-        )  # fmt: skip
-    strip_traces(path)
     wanted = run_torch(graph, samples)
+    _export(graph, samples, path)
+    strip_traces(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for index, reference in enumerate(wanted):
         got = np.asarray(session.run(None, {name: np.asarray(samples[name][index]) for name in graph.inputs})[0])
@@ -64,6 +58,31 @@ def export_graph(graph: Graph, samples: Arrays, path: Path) -> NDArray[np.float3
                 f"{graph.name}: ONNX differs from torch by {worst:.2e} on sample {index}, at most 1e-4 is allowed"
             )
     return wanted
+
+
+def _export(graph: Graph, samples: Arrays, path: Path) -> None:
+    example = tuple(torch.tensor(samples[name][0]) for name in graph.inputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals
+        for talker in ("torch.onnx", "onnxscript"):
+            logging.getLogger(talker).setLevel(logging.ERROR)
+        try:
+            torch.onnx.export(
+                graph.network.eval(), example, str(path), input_names=list(graph.inputs), output_names=[graph.output],
+                opset_version=OPSET, dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+        except torch.onnx.OnnxExporterError as error:
+            raise BundleError(f"{graph.name}: torch cannot export it: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return what lies at the bottom of the exporter's chain of errors, and the node it was about: its own text fills a screen."""
+    about, cause = "", error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+        if node := re.search(r"translating node (%\S+)", str(cause)):
+            about = f"{node.group(1)}: "
+    return f"{about}{str(cause).splitlines()[0] or type(cause).__name__}"
 
 
 def strip_traces(path: Path) -> None:
