@@ -26,7 +26,7 @@ from interfaces.graph_contract import parity_key
 from interfaces.sample_file import Samples, write_samples
 from interfaces.toml_writer import to_toml
 
-HEIGHT, WIDTH, TOKENS, WIDE, HORIZON, JOINTS = 8, 8, 4, 8, 3, 2
+HEIGHT, WIDTH, TOKENS, WIDE, HORIZON, JOINTS = 8, 8, 4, 64, 3, 2
 FORESIGHT = GraphSpec(
     inputs=(
         TensorSpec(name="front", shape=(HEIGHT, WIDTH, 3), dtype="uint8"),
