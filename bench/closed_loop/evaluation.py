@@ -12,8 +12,8 @@ from bench.closed_loop.brains import expert_brain, policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
 from interfaces.bundle_artefact import Precision
-from interfaces.robot_config import load_robot
-from runtime.policy.bundle import bundle_folder, open_bundle
+from interfaces.robot_config import RobotConfig, load_robot
+from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,9 @@ class Evaluation:
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
-    """Yield the outcome of each episode as it ends, in no order."""
+    """Yield the outcome of each episode as it ends, in no order; raises as `open_bundle`."""
+    if evaluation.brain == "policy":
+        _open(evaluation, load_robot(evaluation.robot_file))  # a pool would start workers that fail for ever
     seeds = range(evaluation.first_seed, evaluation.first_seed + evaluation.n_seeds)
     episodes = [(task, seed) for seed in seeds for task in evaluation.tasks]
     # Spawned, not forked: an OpenGL context does not survive a fork.
@@ -58,9 +60,13 @@ def _start_worker(evaluation: Evaluation) -> None:
     if evaluation.brain == "expert":
         _worker = _Worker(evaluation, lockstep, lambda _seed: expert_brain(lockstep.world))
         return
-    folder = evaluation.bundle or bundle_folder(evaluation.robot_file, robot)
-    bundle = open_bundle(folder, robot, inference=evaluation.precision)
+    bundle = _open(evaluation, robot)
     _worker = _Worker(evaluation, lockstep, lambda seed: policy_brain(bundle, robot.policy, seed))
+
+
+def _open(evaluation: Evaluation, robot: RobotConfig) -> LoadedBundle:
+    folder = evaluation.bundle or bundle_folder(evaluation.robot_file, robot)
+    return open_bundle(folder, robot, inference=evaluation.precision)
 
 
 def _run_episode(episode: tuple[str, int]) -> Outcome:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import tokenize
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
@@ -14,27 +9,19 @@ from numpy.typing import NDArray
 
 from interfaces.bundle_manifest import TensorSpec
 from interfaces.engine import Engine
-from interfaces.errors import BundleError
+from interfaces.errors import BundleError, ConfigError
 from interfaces.graph_contract import parity_key
+from interfaces.npz_file import Arrays, read_npz
 
-Arrays = dict[str, NDArray[Any]]  # by parity key, (sample, ...)
-
-# What numpy and zipfile were seen to raise on damaged bytes.
-_UNREADABLE = (
-    ValueError, OSError, EOFError, KeyError, NotImplementedError, RuntimeError, MemoryError,
-    SyntaxError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+__all__ = ["Arrays", "check_parity", "read_parity"]  # arrays by parity key, (sample, ...)
 
 
 def read_parity(file: str, data: bytes) -> Arrays:
     """Return the arrays in the parity file's bytes; raises BundleError when it is truncated or not a plain .npz."""
     try:
-        archive = np.load(io.BytesIO(data), allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds a single array")
-        return {key: archive[key] for key in archive.files}
-    except _UNREADABLE as error:
-        raise BundleError(f"{file}: not a readable .npz without pickles: {error}") from error
+        return read_npz(file, data)
+    except ConfigError as error:
+        raise BundleError(str(error)) from error
 
 
 def check_parity(graph: str, engine: Engine, arrays: Arrays, limit: float) -> float:
