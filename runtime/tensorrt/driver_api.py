@@ -95,8 +95,12 @@ class Driver:
         self.call("cuCtxPushCurrent_v2", context)
         try:
             yield
-        finally:
-            self.created("cuCtxPopCurrent_v2")
+        except BaseException:
+            self._library.cuCtxPopCurrent_v2(
+                ctypes.byref(c_void_p())
+            )  # may tell the same fault again: the first is said
+            raise
+        self.created("cuCtxPopCurrent_v2")
 
     def named_by_text(self, text: str) -> str:
         """Return code and name of the error that the driver describes as `text`, which is all that pycuda tells."""

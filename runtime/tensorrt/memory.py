@@ -6,6 +6,7 @@ memory is taken or given back, and off it before the thread ends (it aborts the 
 
 from __future__ import annotations
 
+import ctypes
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -32,10 +33,15 @@ def import_pycuda() -> Any:
 
 @cache
 def primary_context() -> Any:
-    """Return the one for the process, kept to its end: giving back the last one would pull it from under TensorRT's builder."""
+    """Return the one for the process, never given back: TensorRT's builder may be in it, and the process's end is the driver's work.
+
+    pycuda would give it back with cuCtxDetach, which is not for primary contexts, when Python lets go of it: so Python never does.
+    """
     cuda = import_pycuda()
     cuda.init()
-    return cuda.Device(0).retain_primary_context()
+    context = cuda.Device(0).retain_primary_context()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(context))
+    return context
 
 
 class Memory:

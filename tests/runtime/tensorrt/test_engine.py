@@ -157,7 +157,9 @@ def test_work_that_cannot_be_recorded_is_enqueued_anew_and_said(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         engine = open_graph(action, recordable=False)
-    assert "graph: runs without a CUDA graph: TensorRT does not enqueue the inference: no memory for code" in caplog.text
+    assert (
+        "graph: runs without a CUDA graph: TensorRT does not enqueue the inference: no memory for code" in caplog.text
+    )
     assert any(note.startswith("enqueued anew in each run, no CUDA graph: TensorRT does not") for note in engine.notes)
     check_runs(engine, action)
 
@@ -187,7 +189,7 @@ def test_a_fault_of_the_gpu_is_named_and_lasts(
     machine: FakeDriver, open_graph: Open, action: GraphSpec, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = open_graph(action)
-    machine.call("fake_fault", LAUNCH_FAILED)
+    machine.fail("cuGraphLaunch", LAUNCH_FAILED)
     with pytest.raises(
         DeviceError, match=r"graph: cuGraphLaunch: CUDA_ERROR_LAUNCH_FAILED \(719\): unspecified launch"
     ):
@@ -197,10 +199,11 @@ def test_a_fault_of_the_gpu_is_named_and_lasts(
         engine.run(inputs_of(action, 0))
     assert machine.calls("cuGraphLaunch") == calls
     freed = machine.calls("cuMemFree_v2")
+    machine.call("fake_fault", LAUNCH_FAILED)
     engine.close()
     del engine
     gc.collect()
-    assert "left to the end of the process: cuEventRecord: CUDA_ERROR_LAUNCH_FAILED" in caplog.text
+    assert "left to the end of the process: cuCtxPushCurrent_v2: CUDA_ERROR_LAUNCH_FAILED" in caplog.text
     assert machine.calls("cuMemFree_v2") == freed
 
 

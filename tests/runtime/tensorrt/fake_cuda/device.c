@@ -106,6 +106,7 @@ static const struct { int code; const char *name, *text; } errors[] = {
     {INVALID_HANDLE, "CUDA_ERROR_INVALID_HANDLE", "invalid resource handle"},
     {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
     {LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED", "unspecified launch failure"},
+    {NOT_SUPPORTED, "CUDA_ERROR_NOT_SUPPORTED", "operation not supported"},
     {CAPTURE_UNSUPPORTED, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "operation not permitted when stream is capturing"},
     {CAPTURE_INVALIDATED, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED",
      "operation failed due to a previous error during capture"},
@@ -184,6 +185,8 @@ CUresult cuCtxPushCurrent_v2(CUcontext context)
     ENTER(0);
     if (context != &primary || primary.retained == 0 || depth == DEPTH)
         return INVALID_CONTEXT;
+    if (device.fault)
+        return device.fault;
     current[depth++] = context;
     return OK;
 }
@@ -194,7 +197,7 @@ CUresult cuCtxPopCurrent_v2(CUcontext *context)
     if (depth == 0)
         return INVALID_CONTEXT;
     *context = current[--depth];
-    return OK;
+    return device.fault; /* as any call may, of work that was enqueued before */
 }
 
 CUresult cuCtxGetStreamPriorityRange(int *least, int *greatest)
