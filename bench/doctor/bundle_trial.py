@@ -128,7 +128,7 @@ def examine(robot_file: Path, folder: Path, *, measure: bool) -> BundleFacts:
 def _measured(folder: Path, robot: RobotConfig) -> BundleFacts:
     import numpy as np
 
-    from bench.engine import durations_ms
+    from bench.latency.durations import durations_ms
     from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
     from runtime.policy.bundle import open_bundle
     from runtime.policy.parity import read_parity

@@ -32,12 +32,12 @@ class PowerMode:
 
     name: str
     n_sm: int
-    gpu_ghz: float
-    memory_mhz: float
+    gpu_hz: float
+    memory_hz: float
 
     def peak_ops_s(self, precision: str) -> float:
         """Return the dense peak in operations a second, two a multiply-accumulate."""
-        return 2.0 * _MACS_PER_SM_AND_CLOCK[precision] * self.n_sm * self.gpu_ghz * 1e9
+        return 2.0 * _MACS_PER_SM_AND_CLOCK[precision] * self.n_sm * self.gpu_hz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +51,11 @@ class Board:
 
     def bandwidth_bytes_s(self, mode: PowerMode) -> float:
         """Return the memory's nominal rate in bytes a second."""
-        return 2.0 * mode.memory_mhz * 1e6 * self.bus_bits / 8
+        return 2.0 * mode.memory_hz * self.bus_bits / 8
 
 
 def _mode(name: str, n_sm: int, gpu_ghz: float, memory_mhz: float = 3200.0) -> PowerMode:
-    return PowerMode(name=name, n_sm=n_sm, gpu_ghz=gpu_ghz, memory_mhz=memory_mhz)
+    return PowerMode(name=name, n_sm=n_sm, gpu_hz=gpu_ghz * 1e9, memory_hz=memory_mhz * 1e6)
 
 
 _BOARDS = (

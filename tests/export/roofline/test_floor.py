@@ -6,7 +6,7 @@ from export.roofline.boards import Board, PowerMode
 from export.roofline.count import Layer
 from export.roofline.floor import floor_of
 
-MODE = PowerMode(name="test", n_sm=10, gpu_ghz=1.0, memory_mhz=1000.0)  # 20.48e12 FP16 operations a second
+MODE = PowerMode(name="test", n_sm=10, gpu_hz=1e9, memory_hz=1e9)  # 20.48e12 FP16 operations a second
 BOARD = Board(name="test", title="test", bus_bits=400, modes=(MODE,))  # 100e9 bytes a second
 
 

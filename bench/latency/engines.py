@@ -1,0 +1,95 @@
+"""The contenders that a bundle brings: our engine in every precision, and ONNX Runtime as one would use it without us."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import onnxruntime
+from numpy.typing import NDArray
+
+from bench.latency.contender import Contender
+from interfaces.bundle_artefact import GraphFile, Precision
+from interfaces.bundle_manifest import BundleManifest, GraphSpec
+from interfaces.engine import Engine, Tensors
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from runtime.policy.bundle import read_verified
+from runtime.policy.onnx_engine import OnnxEngine
+
+Way = Literal["forerun", "plain", "plain-threads"]
+GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
+
+_ort = cast("Any", onnxruntime)  # partly typed
+
+
+def bundle_contenders(
+    folder: Path, manifest: BundleManifest, graph: str, precisions: Sequence[Precision], threads: int
+) -> list[Contender]:
+    """Return who runs one graph of a bundle, fp32 first where it is asked for; raises BundleError where a file is not whole."""
+    ordered = sorted(precisions, key=lambda precision: precision != "fp32")
+    return [
+        Contender(
+            graph=graph,
+            name=_name(way, threads),
+            precision=precision,
+            run=open_contender(way, folder, manifest, precision, graph, threads),
+            file_bytes=sum((folder / each.file).stat().st_size for each in _file(manifest, precision, graph).files),
+            memory_command=_memory_command(way, folder, precision, graph, threads),
+        )
+        for precision in ordered
+        for way in _ways(precision)
+    ]
+
+
+def open_graph(folder: Path, manifest: BundleManifest, precision: Precision, graph: str, threads: int) -> Engine:
+    """Return our engine for one graph of a bundle; raises BundleError where a file is not what its hash says."""
+    file = _file(manifest, precision, graph)
+    data = read_verified(folder, file.file, file.sha256)
+    return OnnxEngine(folder / file.file if file.weights else data, file.file, _spec(manifest, graph), threads)
+
+
+def open_contender(
+    way: Way, folder: Path, manifest: BundleManifest, precision: Precision, graph: str, threads: int
+) -> Callable[[Tensors], NDArray[Any]]:
+    """Return what runs one graph in one way; raises BundleError where a file is not what its hash says."""
+    output = _spec(manifest, graph).outputs[0].name
+    if way == "forerun":
+        engine = open_graph(folder, manifest, precision, graph, threads)
+        return lambda row: engine.run(row)[output]
+    options = _ort.SessionOptions()
+    options.log_severity_level = 3  # errors
+    if way == "plain-threads":
+        options.intra_op_num_threads = threads
+    path = folder / _file(manifest, precision, graph).file
+    session = _ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return lambda row: session.run([output], dict(row))[0]
+
+
+def _ways(precision: Precision) -> tuple[Way, ...]:
+    # With as many threads as ours, once: it tells what the threads make of the difference.
+    return ("forerun", "plain", "plain-threads") if precision == "fp32" else ("forerun", "plain")
+
+
+def _name(way: Way, threads: int) -> str:
+    names = {
+        "forerun": "forerun",
+        "plain": "ONNX Runtime, as it comes",  # on all cores
+        "plain-threads": f"ONNX Runtime, threads {threads}",
+    }
+    return names[way]
+
+
+def _memory_command(way: Way, folder: Path, precision: Precision, graph: str, threads: int) -> tuple[str, ...]:
+    asked = (way, str(folder), precision, graph, str(threads))
+    return (sys.executable, "-m", "bench.latency.memory", *asked)
+
+
+def _file(manifest: BundleManifest, precision: Precision, graph: str) -> GraphFile:
+    artefact = manifest.artefact(precision)
+    return artefact.foresight if graph == FORESIGHT_GRAPH else artefact.action
+
+
+def _spec(manifest: BundleManifest, graph: str) -> GraphSpec:
+    return manifest.foresight if graph == FORESIGHT_GRAPH else manifest.action

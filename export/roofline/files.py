@@ -1,0 +1,42 @@
+"""What is counted: one graph file, or every graph of a bundle in every precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from export.roofline.count import Assumed, count
+from export.roofline.report import Counted
+from export.roofline.tensors import read_graph
+from interfaces.bundle_manifest import load_manifest
+from interfaces.errors import BundleError
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+
+
+def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[Assumed]) -> list[Counted]:
+    """Return the counts of a graph file or a bundle's folder, and of its fp32 graphs as if they were `assumed`.
+
+    Raises BundleError and ConfigError where something cannot be read or counted, or is not there.
+    """
+    if not path.is_dir():
+        return _count_file(path, path.stem, "as it is", assumed)
+    manifest = load_manifest(path)
+    artefacts = [each for each in manifest.artefacts if precisions is None or each.precision in precisions]
+    if not artefacts:
+        has = ", ".join(each.precision for each in manifest.artefacts)
+        raise BundleError(f"bundle {manifest.name} has no {' and no '.join(precisions or ())} artefact, only {has}")
+    counted: list[Counted] = []
+    for graph in (FORESIGHT_GRAPH, ACTION_GRAPH):
+        for artefact in artefacts:
+            file = artefact.foresight.file if graph == FORESIGHT_GRAPH else artefact.action.file
+            guesses = assumed if artefact.precision == "fp32" else ()
+            counted += _count_file(path / file, graph, artefact.precision, guesses)
+    return counted
+
+
+def _count_file(file: Path, graph: str, precision: str, assumed: Sequence[Assumed]) -> list[Counted]:
+    read = read_graph(file)
+    return [
+        Counted(graph=graph, precision=precision, layers=count(read)),
+        *(Counted(graph=graph, precision=f"{each}, assumed", layers=count(read, each)) for each in assumed),
+    ]
