@@ -24,6 +24,7 @@ from onnxruntime.quantization import calibrate, qdq_quantizer
 
 from export.quantise.blocks import WEIGHTED, Block, Layout, blocks_of
 from export.quantise.cast_first import cast_first
+from export.quantise.channel_scales import apply_channel_scales, fold_channel_scales
 from export.quantise.cpu_rewrites import linear_as_gemm, rewrite_in_place
 from export.quantise.graph_edit import drop_unused, sort_nodes
 from export.quantise.graph_index import GraphIndex
@@ -59,13 +60,19 @@ def quantise_in_place(model: ModelProto, ranges: Ranges, layout: Layout, quantis
         cast_first(model)
         skips = skip_inputs(GraphIndex(model), nodes)
     if nodes:
+        channels = fold_channel_scales(model, nodes, ranges) if layout == "cpu-int8" else {}
         index = GraphIndex(model)
         made = _quantised_outputs(index, nodes) if layout == "cpu-int8" else set[str]()
         read = _quantised_inputs(index, nodes, skips)
         own = split_readers(model, {tensor: names for tensor, names in read.items() if tensor not in made})
-        data = {own.get(tensor, tensor): _tensor_data(ranges[same.get(tensor, tensor)], index.dtype(tensor))
-                for tensor in read.keys() | made}  # fmt: skip
+        data = {
+            own.get(tensor, tensor): _tensor_data(
+                channels[tensor].limits if tensor in channels else ranges[same.get(tensor, tensor)], index.dtype(tensor)
+            )
+            for tensor in read.keys() | made
+        }
         _run_quantiser(model, nodes, data, [own.get(tensor, tensor) for tensor in skips], layout)
+        apply_channel_scales(model, {own.get(tensor, tensor): scales for tensor, scales in channels.items()})
         join_readers(model, own)
     drop_unused(model)
     sort_nodes(model)

@@ -7,7 +7,7 @@ whose weights stay where they are, so a model above 2 GB is read once, by ONNX R
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,15 +15,19 @@ from typing import Any, cast
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto
+from onnx import ModelProto, ValueInfoProto
 from onnxruntime.quantization import calibrate
 
 from export.quantise.blocks import WEIGHTED
 from export.quantise.graph_files import write_graph
+from export.quantise.graph_index import GraphIndex
 from interfaces.errors import BundleError
 from interfaces.sample_file import Progress
 
-_calibrate = cast("Any", calibrate)  # untyped; its surface ends in this file
+_MinMaxCalibrater: Any = cast("Any", calibrate).MinMaxCalibrater  # untyped; its surface ends in this file
+_select: Callable[[Any, ModelProto], tuple[set[str], dict[str, ValueInfoProto]]] = (
+    _MinMaxCalibrater.select_tensors_to_calibrate
+)
 # Inputs and outputs of these are what a Q/DQ can stand on: products, and the additions of biases and residuals.
 _MEASURED = (*WEIGHTED, "Add")
 _BATCH = 8  # samples between two reports of progress
@@ -31,17 +35,25 @@ _BATCH = 8  # samples between two reports of progress
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """The least and the largest value of each measured tensor, over all samples."""
+    """The least and the largest value of each measured tensor, over all samples and for each index of its second axis.
 
-    by_tensor: Mapping[str, tuple[float, float]]
+    The second axis is that of the channels of a convolution; for other tensors it has no meaning.
+    """
+
+    by_tensor: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
     def __getitem__(self, tensor: str) -> tuple[float, float]:
-        if tensor not in self.by_tensor:
-            raise BundleError(f"no range was measured for tensor {tensor}; are the ranges those of this graph?")
-        return self.by_tensor[tensor]
+        low, high = self.channels(tensor)
+        return float(low.min()), float(high.max())
 
     def __contains__(self, tensor: str) -> bool:
         return tensor in self.by_tensor
+
+    def channels(self, tensor: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the ranges of a tensor's channels; raises BundleError when it was not measured."""
+        if tensor not in self.by_tensor:
+            raise BundleError(f"no range was measured for tensor {tensor}; are the ranges those of this graph?")
+        return self.by_tensor[tensor]
 
 
 def measure_ranges(model: ModelProto | Path, samples: Mapping[str, NDArray[Any]], progress: Progress) -> Ranges:
@@ -61,7 +73,7 @@ def measure_ranges(model: ModelProto | Path, samples: Mapping[str, NDArray[Any]]
 def _measure(path: Path, samples: Mapping[str, NDArray[Any]], progress: Progress) -> Ranges:
     # Beside the graph, because its weights are found relative to its own folder.
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}-", suffix=".onnx") as file:
-        calibrater = _calibrater(path, Path(file.name))
+        calibrater = _Calibrater(path, Path(file.name))
         names = [value.name for value in calibrater.infer_session.get_inputs()]
         missing = [name for name in names if name not in samples]
         if missing:
@@ -69,18 +81,20 @@ def _measure(path: Path, samples: Mapping[str, NDArray[Any]], progress: Progress
         total = len(samples[names[0]])
         if total == 0:
             raise BundleError(f"{path.name}: there are no samples to measure ranges on; expected one or more")
+        found: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         for first in range(0, total, _BATCH):
             rows = range(first, min(first + _BATCH, total))
-            calibrater.collect_data(_Reader({name: samples[name][row, ...] for name in names} for row in rows))
+            data = calibrater.measure({name: samples[name][row, ...] for name in names} for row in rows)
+            for tensor, (low, high) in data.items():
+                before = found.get(tensor, (low, high))
+                found[tensor] = (np.minimum(before[0], low), np.maximum(before[1], high))
             progress(rows.stop, total, f"ranges of {path.stem}")
-        data = calibrater.compute_data()
-    return Ranges({name: _range(path.name, name, *value.range_value) for name, value in data.items()})
-
-
-def _range(file: str, tensor: str, low: NDArray[Any], high: NDArray[Any]) -> tuple[float, float]:
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
-        raise BundleError(f"{file}: tensor {tensor} is not finite on the samples; there is no range to quantise it in")
-    return float(np.min(low)), float(np.max(high))
+    for tensor, (low, high) in found.items():
+        if not (np.isfinite(low).all() and np.isfinite(high).all()):
+            raise BundleError(
+                f"{path.name}: tensor {tensor} is not finite on the samples; it has no range to quantise it in"
+            )
+    return Ranges(found)
 
 
 class _Reader:
@@ -94,17 +108,36 @@ class _Reader:
         return next(self._rows, None)
 
 
-def _calibrater(path: Path, augmented: Path) -> Any:
-    """Return ONNX Runtime's calibrater, ready to run, without the copies of all weights that its constructor makes."""
-    calibrater = _calibrate.MinMaxCalibrater.__new__(_calibrate.MinMaxCalibrater)
-    model = onnx.load(path, load_external_data=False)
-    vars(calibrater).update(
-        model=model, op_types_to_calibrate=list(_MEASURED), augmented_model_path=str(augmented), symmetric=False,
-        use_external_data_format=False, per_channel=False, augment_model=None, infer_session=None,
-        execution_providers=["CPUExecutionProvider"], intermediate_outputs=[], calibrate_tensors_range=None,
-        num_model_outputs=len(model.graph.output), model_original_outputs={value.name for value in model.graph.output},
-        moving_average=False, averaging_constant=0.01, max_intermediate_outputs=None,
-    )  # fmt: skip
-    calibrater.augment_graph()
-    calibrater.create_inference_session()
-    return calibrater
+class _Calibrater(_MinMaxCalibrater):
+    """ONNX Runtime's calibrater, without the copies of all weights that its constructor makes."""
+
+    def __init__(self, path: Path, augmented: Path) -> None:
+        model = onnx.load(path, load_external_data=False)
+        self.model = model
+        self.op_types_to_calibrate = _MEASURED
+        self.augmented_model_path = str(augmented)
+        self.symmetric = self.use_external_data_format = self.moving_average = False
+        self.per_channel = True
+        self.execution_providers = ["CPUExecutionProvider"]
+        self.intermediate_outputs: list[Any] = []
+        self.calibrate_tensors_range = self.max_intermediate_outputs = None
+        self.num_model_outputs = len(model.graph.output)
+        self.model_original_outputs = {value.name for value in model.graph.output}
+        self.augment_graph()
+        self.create_inference_session()
+
+    def measure(self, rows: Iterator[dict[str, NDArray[Any]]]) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+        """Return the ranges over some samples; merging two sets of them is what ONNX Runtime cannot do by channel."""
+        self.calibrate_tensors_range = None
+        self.collect_data(_Reader(rows))
+        data: Any = self.calibrate_tensors_range
+        return {
+            name: (np.asarray(value.range_value[0], np.float64), np.asarray(value.range_value[1], np.float64))
+            for name, value in data.items()
+        }
+
+    def select_tensors_to_calibrate(self, model: ModelProto) -> tuple[set[str], dict[str, ValueInfoProto]]:
+        """Return what ONNX Runtime selects, without what has no axis."""
+        index = GraphIndex(model)
+        names, values = _select(self, model)
+        return {name for name in names if index.shape(name)}, values
