@@ -35,6 +35,7 @@ COMMANDS = {
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
     "export": "turn a trained policy into a bundle",
+    "bench": "how long a policy takes: on this machine, against others; on a Jetson that is not at hand, by its roofline",
 }
 
 
