@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.engines.child import RESULT_FILE
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.durable import write_whole
 from interfaces.engine_record import BuildSettings
 from interfaces.toml_writer import to_toml
 
 JOB_FILE = "job.toml"
-RESULT_FILE = "result.toml"
 PLAN_FILE = "engine.plan"
 TIMING_FILE = "timing.cache"  # read before the build, written after it
-
-PROGRESS = "progress"  # what a line begins with that tells how far the build is: progress <done> <total> <text>
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

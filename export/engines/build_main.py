@@ -1,24 +1,22 @@
 """The process that builds one engine: `python -I -m export.engines.build_main FOLDER`, with a job in the folder.
 
-A builder that crashes takes this process down and no other. It ends with whoever started it: when standard input closes.
+A builder that crashes takes this process down and no other (export/engines/child.py).
 """
 
 from __future__ import annotations
 
 import importlib
-import os
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from export.engines.build_job import JOB_FILE, PLAN_FILE, PROGRESS, TIMING_FILE, BuildJob, BuildResult, write_result
+from export.engines.build_job import JOB_FILE, PLAN_FILE, TIMING_FILE, BuildJob, BuildResult, write_result
 from export.engines.builder import BuildRequest, Built, build_engine
+from export.engines.child import end_with_parent, tell_parent
 from interfaces.durable import write_whole
 from interfaces.errors import DeviceError, ForerunError
 from interfaces.toml_loader import load_toml
 
-_ORPHANED = 3  # exit status
 _RTX = "tensorrt_rtx_bindings"
 _RTX_LIBRARIES = "tensorrt_rtx_libs"  # to be imported before it, which loads the libraries
 
@@ -26,7 +24,7 @@ _RTX_LIBRARIES = "tensorrt_rtx_libs"  # to be imported before it, which loads th
 def main(argv: list[str]) -> int:
     """Build what the job in the folder says, and leave engine and result beside it."""
     folder = Path(argv[0])
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     job = load_toml(folder / JOB_FILE, BuildJob)
     try:
         built = _build(job, folder)
@@ -68,18 +66,7 @@ def _build(job: BuildJob, folder: Path) -> Built:
         timing=timing.read_bytes() if timing.exists() else b"",
         capability=job.capability,
     )
-    return build_engine(load_tensorrt(job.module), request, _tell)
-
-
-def _tell(done: int, total: int, text: str) -> None:
-    sys.stdout.write(f"{PROGRESS} {done} {total} {' '.join(text.split())}\n")
-    sys.stdout.flush()
-
-
-def _end_with_parent() -> None:
-    while os.read(0, 1024):
-        pass
-    os._exit(_ORPHANED)
+    return build_engine(load_tensorrt(job.module), request, tell_parent)
 
 
 if __name__ == "__main__":

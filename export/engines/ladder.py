@@ -7,7 +7,8 @@ at their own rates, but an action engine gets the tokens of the very foresight e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from export.engines.builder_voice import SHARES, Progress
 from export.engines.candidates import FP32, BundleSource, Candidate, Left, Source, prepare
 from export.engines.evidence import Evidence
 from export.engines.gating import failures, graph_gates, pair_gates, parity_gate
-from export.engines.trial import OpenPlan, TimingPlan, answers, measure, opened
+from export.engines.trial import Arrays, Latency, TimingPlan, TrialRequest, TrialResult
 from interfaces.bundle_artefact import Gate
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine_record import Tried
@@ -29,6 +30,9 @@ from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
 GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
 Build = Callable[[str, Source, GraphSpec, Path, Progress], BuildOutcome]  # name, graph, tensors, folder to work in
+TryOut = Callable[[TrialRequest, Path, Progress], TrialResult]  # folder to work in
+
+_PARITY, _HELDOUT = "parity", "heldout"  # sets of inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +40,7 @@ class Tools:
     """What the ladder stands on; tests take others."""
 
     build: Build
-    open_plan: OpenPlan
-    clock_ns: Callable[[], int]
+    trial: TryOut
     say: Callable[[str], None]
     timing: TimingPlan = field(default_factory=TimingPlan)
 
@@ -107,15 +110,14 @@ class Ladder:
         built = self._tools.build(
             name, source, spec, folder, lambda done, total, text: progress(done, total, f"{name}: {text}")
         )
-        plan = built.plan.read_bytes()
-        progress(SHARES, SHARES, f"{name}: on trial")
-        with opened(self._tools.open_plan, plan, graph, spec) as engine:
-            parity = answers(engine, self._evidence.parity_inputs(graph))
-            found = answers(engine, self._evidence.inputs(graph)) if self._evidence.reference else None
-            latency = measure(engine, self._evidence.inputs(graph), self._tools.timing, self._tools.clock_ns)
+        inputs = {_PARITY: self._evidence.parity_inputs(graph), _HELDOUT: self._evidence.inputs(graph)}
+        request = self._request(name, graph, built.plan, inputs, _HELDOUT)
+        result = self._tools.trial(request, folder, _at_end(progress, f"{name}: on trial"))
+        found = result.answers[_HELDOUT] if self._evidence.reference else None
+        latency = result.latency or Latency(0, math.inf, math.inf)
         limit = self._limit(graph, candidate)
         gates = (
-            parity_gate(self._evidence, graph, parity, limit),
+            parity_gate(self._evidence, graph, result.answers[_PARITY], limit),
             *graph_gates(self._evidence, graph, found, candidate.precision, self._bundle.manifest.joints),
         )
         bad = failures(gates)
@@ -124,13 +126,24 @@ class Ladder:
             outcome="refused" if bad else "slower",
             why=bad,
             build_s=round(built.build_s, 3),
-            size_bytes=len(plan),
+            size_bytes=built.plan.stat().st_size,
             runs=latency.runs,
             p50_ms=latency.p50_ms,
             p99_ms=latency.p99_ms,
             gates=gates,
         )
         return Attempt(candidate, tried) if bad else Attempt(candidate, tried, built.plan, limit, found)
+
+    def _request(self, name: str, graph: str, plan: Path, inputs: Mapping[str, Arrays], timed: str) -> TrialRequest:
+        return TrialRequest(
+            name=name,
+            graph=graph,
+            plan=plan,
+            spec=self._evidence.specs[graph],
+            inputs=inputs,
+            timed=timed,
+            timing=self._tools.timing,
+        )
 
     def _limit(self, graph: str, candidate: Candidate) -> float:
         artefact = self._bundle.limit_source(candidate)
@@ -161,10 +174,12 @@ class Ladder:
         reference = self._evidence.reference
         if reference is None or foresight.found is None or action.plan is None:
             return ()
-        inputs = {**reference.samples, TOKENS: foresight.found}
-        spec = self._evidence.specs[ACTION_GRAPH]
-        with opened(self._tools.open_plan, action.plan.read_bytes(), ACTION_GRAPH, spec) as engine:
-            positions = answers(engine, inputs)
+        name = f"foresight {foresight.candidate.name} and action {action.candidate.name}"
+        inputs = {_HELDOUT: {**reference.samples, TOKENS: foresight.found}}
+        folder = self._scratch / name.replace(" ", "-")
+        folder.mkdir(exist_ok=True)
+        request = self._request(name, ACTION_GRAPH, action.plan, inputs, "")
+        positions = self._tools.trial(request, folder, _silent).answers[_HELDOUT]
         precisions = (foresight.candidate.precision, action.candidate.precision)
         return pair_gates(reference, foresight.found, positions, precisions, self._bundle.manifest.joints)
 
@@ -202,6 +217,15 @@ class Steps:
             self._progress(step * SHARES + SHARES * done // max(total, 1), self._total * SHARES, text)
 
         return tell
+
+
+def _at_end(progress: Progress, text: str) -> Progress:
+    """Return a progress that stays where a candidate is built."""
+    return lambda _done, _total, _text: progress(SHARES, SHARES, text)
+
+
+def _silent(_done: int, _total: int, _text: str) -> None:
+    """Tell nobody."""
 
 
 def _p50_ms(attempt: Attempt) -> float:

@@ -6,11 +6,13 @@ import contextlib
 import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export.engines.builder_voice import Progress
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Engine
 from interfaces.errors import BundleError
@@ -29,6 +31,19 @@ class TimingPlan:
     runs_min: int = 30
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRequest:
+    """One engine to try."""
+
+    name: str  # for messages
+    graph: str
+    plan: Path
+    spec: GraphSpec
+    inputs: Mapping[str, Arrays]  # sets of inputs, each to be answered
+    timed: str = ""  # the set that it is timed on; empty for none
+    timing: TimingPlan
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """How long runs took."""
@@ -36,6 +51,30 @@ class Latency:
     runs: int
     p50_ms: float
     p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """What an engine does."""
+
+    answers: dict[str, NDArray[Any]]  # by set of inputs: its one output, (sample, ...)
+    latency: Latency | None  # where it was timed
+
+
+def try_out(request: TrialRequest, open_plan: OpenPlan, clock_ns: Callable[[], int], progress: Progress) -> TrialResult:
+    """Return what an engine does, opened in this process. Raises BundleError, DeviceError; OSError where there is no plan."""
+    parts = len(request.inputs) + bool(request.timed)
+    with opened(open_plan, request.plan.read_bytes(), request.graph, request.spec) as engine:
+        made: dict[str, NDArray[Any]] = {}
+        for name, inputs in request.inputs.items():
+            progress(len(made), parts, "on trial")
+            made[name] = answers(engine, inputs)
+        latency = None
+        if request.timed:  # after it has run a while
+            progress(len(made), parts, "timed")
+            latency = measure(engine, request.inputs[request.timed], request.timing, clock_ns)
+    progress(parts, parts, "tried")
+    return TrialResult(made, latency)
 
 
 def measure(engine: Engine, inputs: Arrays, plan: TimingPlan, clock_ns: Callable[[], int]) -> Latency:

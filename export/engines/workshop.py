@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.engines.build_job import TIMING_FILE, BuildJob
-from export.engines.build_process import BUILD_COMMAND, TIME_MAX_S, BuildOutcome, Watch, run_build
+from export.engines.build_process import BUILD_COMMAND, BuildOutcome, run_build
 from export.engines.builder_voice import Progress
 from export.engines.cache_changes import Bench, plan_name
 from export.engines.candidates import BundleSource, Source
+from export.engines.child import TIME_MAX_S, Watch
 from export.engines.ladder import GRAPHS, Attempt, Climbed
+from export.engines.trial import TrialRequest, TrialResult
+from export.engines.trial_process import run_trial
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine_cache import Entry
 from interfaces.engine_record import RECORD_FORMAT, BuildSettings, EngineKey, EngineRecord, Plan
@@ -20,8 +23,8 @@ from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Builder:
-    """How engines are built here: in a process each, with what earlier builds learnt."""
+class Workshop:
+    """How engines are built and tried here: in a process each, with what earlier builds learnt."""
 
     module: str  # tensorrt; tests take tensorrt_rtx_bindings
     capability: str  # of the latter; else empty
@@ -29,7 +32,8 @@ class Builder:
     key: EngineKey
     bench: Bench
     clock_ns: Callable[[], int]
-    command: tuple[str, ...] = BUILD_COMMAND
+    trial_command: tuple[str, ...]  # a program that calls export.engines.trial_process.main with what opens an engine
+    build_command: tuple[str, ...] = BUILD_COMMAND
     time_max_s: float = TIME_MAX_S
 
     def build(self, name: str, source: Source, spec: GraphSpec, folder: Path, progress: Progress) -> BuildOutcome:
@@ -46,13 +50,19 @@ class Builder:
             spec=spec,
             settings=self.settings,
         )
-        watch = Watch(progress=progress, clock_ns=self.clock_ns, command=self.command, time_max_s=self.time_max_s)
-        outcome = run_build(job, folder, watch)
+        outcome = run_build(job, folder, self._watch(self.build_command, progress))
         learnt = folder / TIMING_FILE
         if learnt.exists():
             # Kept also when the command is given up later: the next one is faster for it.
             self.bench.keep_timing(self.key.tensorrt, self.key.board, learnt.read_bytes())
         return outcome
+
+    def try_out(self, request: TrialRequest, folder: Path, progress: Progress) -> TrialResult:
+        """Return what an engine does, tried in `folder`; raises as `run_trial`."""
+        return run_trial(request, folder, self._watch(self.trial_command, progress))
+
+    def _watch(self, command: tuple[str, ...], progress: Progress) -> Watch:
+        return Watch(command=command, progress=progress, clock_ns=self.clock_ns, time_max_s=self.time_max_s)
 
 
 def is_built(entry: Entry | None, settings: BuildSettings) -> bool:
@@ -67,7 +77,7 @@ def is_built(entry: Entry | None, settings: BuildSettings) -> bool:
     return True
 
 
-def keep(bundle: BundleSource, builder: Builder, climbed: Climbed, created: str) -> Entry:
+def keep(bundle: BundleSource, workshop: Workshop, climbed: Climbed, created: str) -> Entry:
     """Put the pair that was kept into the cache, and return its entry. Raises OSError."""
     plans: dict[Path, str] = {}
     described: dict[str, Plan] = {}
@@ -92,13 +102,13 @@ def keep(bundle: BundleSource, builder: Builder, climbed: Climbed, created: str)
         format=RECORD_FORMAT,
         bundle=bundle.manifest.name,
         created=created,
-        key=builder.key,
-        settings=builder.settings,
+        key=workshop.key,
+        settings=workshop.settings,
         gates=climbed.gates,
         foresight=described[FORESIGHT_GRAPH],
         action=described[ACTION_GRAPH],
     )
-    return builder.bench.store(record, plans)
+    return workshop.bench.store(record, plans)
 
 
 def _path(attempt: Attempt) -> Path:

@@ -18,7 +18,7 @@ from export.engines.builder_voice import Progress
 from export.engines.candidates import CANDIDATES, FP16, FP32, INT8, INT8_LINEAR, BundleSource, Source, chosen, prepare
 from export.engines.evidence import Evidence, gather_evidence
 from export.engines.ladder import Climbed, Ladder, Tools
-from export.engines.trial import TimingPlan, measure
+from export.engines.trial import TimingPlan, TrialRequest, TrialResult, measure, try_out
 from interfaces.bundle_manifest import GraphSpec, load_manifest
 from interfaces.engine import Engine, Tensors
 from interfaces.engine_record import Tried
@@ -57,6 +57,10 @@ class StandIn:
         self.names[plan.read_bytes()] = name
         return BuildOutcome(plan, BuildResult(refused=""), 12.5)
 
+    def trial(self, request: TrialRequest, folder: Path, progress: Progress) -> TrialResult:
+        assert folder.is_dir()
+        return try_out(request, self.open_plan, lambda: self.t_ns, progress)
+
     names: dict[bytes, str] = field(default_factory=dict[bytes, str])
 
     def open_plan(self, plan: bytes, graph: str, spec: GraphSpec) -> Engine:
@@ -67,8 +71,7 @@ class StandIn:
 
     def tools(self, timing: TimingPlan | None = None) -> Tools:
         return Tools(
-            build=self.build, open_plan=self.open_plan, clock_ns=lambda: self.t_ns, say=self.said.append,
-            timing=timing or TimingPlan(warm_up=1, runs=7),
+            build=self.build, trial=self.trial, say=self.said.append, timing=timing or TimingPlan(warm_up=1, runs=7),
         )  # fmt: skip
 
 
