@@ -7,14 +7,12 @@ docs.nvidia.com/deeplearning/tensorrt/latest/api/migration/tensorrt-10x-to-11x-p
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
+from tests.data.make_tensorrt_names import WHEELS, compact, download, names_in
 from tests.export.tensorrt_uses import Use, gather_uses, uses_in
 
 ROOT = Path(__file__).parents[2]
@@ -173,21 +171,9 @@ def test_a_name_that_11_removed_is_found_behind_other_names(known: dict[str, set
     assert missing == {"device_memory_size"}
 
 
-def make_tensorrt_names() -> ModuleType:
-    path = ROOT / "tests" / "data" / "make_tensorrt_names.py"
-    spec = importlib.util.spec_from_file_location("make_tensorrt_names", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.slow
 def test_the_lists_are_those_of_the_published_wheels(tmp_path: Path) -> None:
-    making = make_tensorrt_names()
-    assert tuple(wheel.version for wheel in making.WHEELS) == VERSIONS
-    for wheel in making.WHEELS:
+    assert tuple(wheel.version for wheel in WHEELS) == VERSIONS
+    for wheel in WHEELS:
         written = (NAMES / f"{wheel.version}.txt").read_text(encoding="ascii")
-        assert making.compact(making.names_in(making.download(wheel, tmp_path))) == written
+        assert compact(names_in(download(wheel, tmp_path))) == written
