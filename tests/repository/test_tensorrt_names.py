@@ -1,6 +1,6 @@
 """Every name that our code asks of TensorRT is in the bindings of 10.3, 10.16 and 11.4; what 11 removed is not asked for.
 
-The lists are made by tests/data/make_tensorrt_names.py, the uses are gathered by tests/export/tensorrt_uses.py. What was removed:
+The lists are made by tests/data/make_tensorrt_names.py, the uses are gathered by tests.repository.tensorrt_uses.py. What was removed:
 docs.nvidia.com/deeplearning/tensorrt/latest/api/migration/tensorrt-10x-to-11x-python-api-reference.html
 """
 
@@ -13,7 +13,7 @@ import pytest
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
 from tests.data.make_tensorrt_names import WHEELS, compact, download, names_in
-from tests.export.tensorrt_uses import Use, gather_uses, uses_in
+from tests.repository.tensorrt_uses import Use, gather_uses, uses_in
 
 ROOT = Path(__file__).parents[2]
 NAMES = ROOT / "tests" / "data" / "tensorrt_names"
