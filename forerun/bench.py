@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PRECISIONS = ("fp32", "fp16", "cpu-int8", "trt-int8")
 _BOARDS = ("orin-agx-64", "orin-agx-32", "orin-nx-16", "orin-nano-8", "all")
-_ASSUMED = ("fp16", "int8")
+_ASSUMED = ("fp32", "fp16", "int8")
 _WIDTH = 140
 
 
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=_ASSUMED,
         default=[],
         metavar="P",
-        help="fp16, int8: count fp32 as if it were that",
+        help="fp32, fp16, int8: count as if it were that, too",
     )
 
 

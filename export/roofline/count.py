@@ -19,7 +19,7 @@ from export.roofline.operations import kind_of, product_macs, require_counted
 from export.roofline.storage import data_inputs, parts_of, precision_of
 from export.roofline.tensors import Graph
 
-Assumed = Literal["fp16", "int8"]
+Assumed = Literal["fp32", "fp16", "int8"]
 PRODUCTS = ("conv", "linear", "attention")
 
 
@@ -47,12 +47,12 @@ class Layer:
 def count(graph: Graph, assumed: Assumed | None = None) -> tuple[Layer, ...]:
     """Return the layers of a graph; raises BundleError where something in it cannot be counted.
 
-    `assumed` counts an fp32 graph as if it were quantised already: "fp16" all of it, "int8" moreover the weights and the inputs of
-    every convolution and linear layer, products of activations excepted.
+    `assumed` counts the graph as if it were in another precision: "fp32" or "fp16" all of it, "int8" moreover the weights and the inputs
+    of every convolution and linear layer, products of activations excepted.
     """
     require_counted(graph)
     if assumed is not None:
-        graph = graph.retyped("float32", "float16")
+        graph = graph.retyped("float16", "float32") if assumed == "fp32" else graph.retyped("float32", "float16")
     kernels = kernels_of(graph)
     traffic = _Traffic(graph, kernels, in_8_bits=assumed == "int8")
     return tuple(traffic.layer(index) for index in range(len(kernels)))

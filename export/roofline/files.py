@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.roofline.count import Assumed, count
+from export.roofline.boards import PRECISIONS
+from export.roofline.count import Assumed, Layer, count
 from export.roofline.report import Counted
 from export.roofline.tensors import read_graph
 from interfaces.bundle_manifest import load_manifest
@@ -19,7 +20,7 @@ def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[A
     Raises BundleError and ConfigError where something cannot be read or counted, or is not there.
     """
     if not path.is_dir():
-        return _count_file(path, path.stem, "as it is", assumed)
+        return _count_file(path, path.name.partition(".")[0], None, assumed)
     manifest = load_manifest(path)
     artefacts = [each for each in manifest.artefacts if precisions is None or each.precision in precisions]
     if not artefacts:
@@ -34,9 +35,18 @@ def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[A
     return counted
 
 
-def _count_file(file: Path, graph: str, precision: str, assumed: Sequence[Assumed]) -> list[Counted]:
+def _count_file(file: Path, graph: str, precision: str | None, assumed: Sequence[Assumed]) -> list[Counted]:
     read = read_graph(file)
+    layers = count(read)
     return [
-        Counted(graph=graph, precision=precision, layers=count(read)),
+        Counted(graph=graph, precision=precision or _most_of(layers), layers=layers),
         *(Counted(graph=graph, precision=f"{each}, assumed", layers=count(read, each)) for each in assumed),
     ]
+
+
+def _most_of(layers: Sequence[Layer]) -> str:
+    """Return the precision of most of the products."""
+    macs = dict.fromkeys(PRECISIONS, 0)
+    for layer in layers:
+        macs[layer.precision] += layer.macs
+    return max(macs, key=macs.__getitem__)

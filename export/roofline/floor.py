@@ -34,6 +34,23 @@ class LayerFloor:
         return "compute" if self.compute_s >= self.memory_s else "memory"
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Layers of one kind and size."""
+
+    layers: tuple[LayerFloor, ...]
+
+    @property
+    def first(self) -> LayerFloor:
+        """Return the first of them."""
+        return self.layers[0]
+
+    @property
+    def least_s(self) -> float:
+        """Return the least that all of them take."""
+        return sum(each.least_s for each in self.layers)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
     """A graph on a board in one power mode."""
@@ -53,9 +70,13 @@ class Floor:
         held = sum(each.least_s for each in self.layers if each.bound_by == "compute")
         return held / self.least_s if self.least_s else 0.0
 
-    def longest(self, n: int) -> list[LayerFloor]:
-        """Return the `n` layers that take longest."""
-        return sorted(self.layers, key=lambda each: -each.least_s)[:n]
+    def longest(self, n: int) -> list[Alike]:
+        """Return the `n` kinds of layers that take longest, layers of the same size taken together."""
+        alike: dict[tuple[object, ...], list[LayerFloor]] = {}
+        for each in self.layers:
+            layer = each.layer
+            alike.setdefault((layer.kind, layer.precision, layer.macs, layer.moved_bytes), []).append(each)
+        return sorted((Alike(tuple(layers)) for layers in alike.values()), key=lambda each: -each.least_s)[:n]
 
 
 def floor_of(layers: Sequence[Layer], board: Board, mode: PowerMode) -> Floor:

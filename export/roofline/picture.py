@@ -61,7 +61,7 @@ def _roof(axes: Any, graph: str, board: Board, floors: dict[str, Floor]) -> None
     axes.axvspan(_LEFT, _FEWEST, color="#eef0f2", zorder=0)
     axes.text(0.107, 0.2, "no products:\nnorms,\ncopies", fontsize=8, color="#6b7280")
     axes.set_title(
-        f"{graph} on {board.title}, {board.modes[0].name}: area of a dot = its share of the floor", fontsize=10
+        f"{graph} on {board.title}, {board.modes[0].name}: area of a dot = share of layers of one size", fontsize=10
     )
     axes.set_xlabel("operations a byte (two a multiply-accumulate)")
     axes.set_ylabel("10$^{12}$ operations a second, at most")
@@ -79,14 +79,14 @@ def _ceiling(axes: Any, board: Board, precision: str, colour: str, width: float)
 
 
 def _dots(axes: Any, floor: Floor) -> None:
-    for each in floor.layers:
-        layer, share = each.layer, each.least_s / floor.least_s
+    for alike in floor.longest(len(floor.layers)):
+        layer, share = alike.first.layer, alike.least_s / floor.least_s
         x, y = _WITHOUT_PRODUCTS, 0.05
         if layer.macs:
             x = min(max(2.0 * layer.macs / layer.moved_bytes, 1.1 * _FEWEST), _RIGHT)
-            y = max(2.0 * layer.macs / each.least_s / 1e12, 0.017)
+            y = max(2.0 * layer.macs / alike.first.least_s / 1e12, 0.017)
         axes.scatter(
-            (x,), (y,), s=6 + 900 * share, color=_COLOURS[layer.precision], alpha=0.35, linewidths=0.6, edgecolors="white",
+            (x,), (y,), s=6 + 1500 * share, color=_COLOURS[layer.precision], alpha=0.4, linewidths=0.6, edgecolors="white",
             zorder=2,
         )  # fmt: skip
 

@@ -64,7 +64,7 @@ def count_table(title: str, counted: Sequence[Counted]) -> Table:
 def numbers_table(counted: Sequence[Counted]) -> Table:
     """Return the numbers that pass through what is no product, in millions."""
     table = Table(title="beside the products, million numbers", title_justify="left")
-    for name in ("graph", "precision", "element-wise", "normalised", "softmax outside attention"):
+    for name in ("graph", "precision", "element-wise", "normalised", "softmax"):
         table.add_column(name, justify="left" if name in {"graph", "precision"} else "right")
     for each in counted:
         sums = (
@@ -92,24 +92,27 @@ def floor_table(boards: Iterable[Board], counted: Sequence[Counted]) -> Table:
 
 
 def layer_table(counted: Counted, floor: Floor) -> Table:
-    """Return the layers that take most of the floor."""
+    """Return the layers that take most of the floor, those of one size together."""
     title = f"{counted.graph} {counted.precision} on {floor.board.title}, {floor.mode.name}: what holds it"
     table = Table(title=title, title_justify="left")
-    table.add_column("layer", overflow="fold")
+    table.add_column("layers", justify="right")
+    table.add_column("the first of them", overflow="fold")
     for name in ("kind", "precision"):
         table.add_column(name)
-    for name in ("MMAC", "MB", "floor us", "share", "bound by"):
+    for name in ("MMAC each", "MB each", "floor us each", "share", "bound by"):
         table.add_column(name, justify="right")
-    for each in floor.longest(_TOP):
+    for alike in floor.longest(_TOP):
+        first = alike.first
         table.add_row(
-            each.layer.name,
-            each.layer.kind,
-            each.layer.precision,
-            _figures(each.layer.macs / 1e6),
-            _figures(each.layer.moved_bytes / 1e6),
-            _figures(each.least_s * 1e6),
-            f"{100 * each.least_s / floor.least_s:.1f} %",
-            each.bound_by,
+            str(len(alike.layers)),
+            first.layer.name,
+            first.layer.kind,
+            first.layer.precision,
+            _figures(first.layer.macs / 1e6),
+            _figures(first.layer.moved_bytes / 1e6),
+            _figures(first.least_s * 1e6),
+            f"{100 * alike.least_s / floor.least_s:.1f} %",
+            first.bound_by,
         )
     return table
 

@@ -32,7 +32,7 @@ def test_fp32_is_counted_as_if_it_were_something_else() -> None:
 
 def test_a_graph_alone(mixed_file: Path) -> None:
     (counted,) = count_path(mixed_file, None, ())
-    assert (counted.graph, counted.precision) == ("mixed", "as it is")
+    assert (counted.graph, counted.precision) == ("mixed", "fp32")
 
 
 def test_a_precision_that_is_not_there_is_refused() -> None:

@@ -25,7 +25,14 @@ def test_each_layer_takes_the_longer_of_both() -> None:
     assert floor.compute_s == pytest.approx(1e-3, rel=1e-3)
     assert floor.memory_s == pytest.approx(2.1e-3)
     assert floor.compute_bound_share == pytest.approx(1 / 3)
-    assert floor.longest(1)[0].layer is wide
+    assert floor.longest(1)[0].first.layer is wide
+
+
+def test_layers_of_one_size_are_told_together() -> None:
+    floor = floor_of((layer(1000, 2e8), layer(10_240_000_000, 1e7), *[layer(500, 1.5e8)] * 2), BOARD, MODE)
+    most = floor.longest(2)
+    assert [(len(alike.layers), alike.first.layer.macs) for alike in most] == [(2, 500), (1, 1000)]
+    assert most[0].least_s == pytest.approx(3e-3)
 
 
 def test_expected_is_what_is_really_reached_of_the_peaks() -> None:

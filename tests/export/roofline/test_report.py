@@ -27,7 +27,7 @@ def test_every_mode_and_precision_has_a_row_and_the_layers_are_named(mixed_file:
     for mode in board.modes:
         assert sum(mode.name in line.split("│")[2:3] or f" {mode.name} " in line for line in lines) >= 2
     told = _text(layer_table(counted[0], floor))
-    assert all(each.layer.name in told for each in floor.longest(10))
+    assert all(alike.first.layer.name in told for alike in floor.longest(10))
     assert "attention" in _text(count_table("mixed", counted))
     assert "softmax" in _text(numbers_table(counted))
 
