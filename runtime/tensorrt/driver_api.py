@@ -18,7 +18,7 @@ from interfaces.errors import DeviceError
 LIBRARY = "libcuda.so.1"  # NVIDIA's driver; never the stub of the toolkit, which is called libcuda.so
 OLDEST_CUDA = 12000  # TensorRT 10.3, the oldest that forerun runs on, is made for CUDA 12
 
-_SIGNATURES = {
+SIGNATURES = {
     "cuInit": (c_uint,),
     "cuDriverGetVersion": (POINTER(c_int),),
     "cuGetErrorName": (c_int, POINTER(c_char_p)),
@@ -61,7 +61,7 @@ class Driver:
             self._library = ctypes.CDLL(LIBRARY)
         except OSError as error:
             raise DeviceError(f"no NVIDIA driver: {error}") from error
-        for name, types in _SIGNATURES.items():
+        for name, types in SIGNATURES.items():
             try:
                 function = getattr(self._library, name)
             except AttributeError as error:

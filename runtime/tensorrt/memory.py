@@ -80,8 +80,6 @@ class Memory:
     def close(self) -> None:
         """Give the memory back; page-locked memory that a caller still looks at goes with the last view of it."""
         with self._errors(), self._pushed():
-            for taken in self._device:
-                taken.free()
             self._device.clear()
             self._mapped.clear()
 
