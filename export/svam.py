@@ -32,12 +32,16 @@ def svam_graphs(policy: SvamPolicy) -> tuple[Graph, Graph]:
 
 
 def random_policy(config: SvamConfig, seed: int = 0) -> SvamPolicy:
-    """Return an untrained policy in which every part has a say in the outputs, as in a trained one."""
+    """Return an untrained policy of any size."""
     torch.manual_seed(seed)
-    policy = SvamPolicy(config).eval().requires_grad_(requires_grad=False)
+    return enliven(SvamPolicy(config).eval().requires_grad_(requires_grad=False))
+
+
+def enliven(policy: SvamPolicy) -> SvamPolicy:
+    """Return an untrained policy in which every part now has a say in the outputs, as in a trained one."""
     for module in policy.modules():
         if isinstance(module, ActionBlock):  # gates near 0, as fresh ones are, would hide what they gate
-            nn.init.normal_(module.modulate.weight, std=0.3 / config.token_dim**0.5)
+            nn.init.normal_(module.modulate.weight, std=0.3 / policy.config.token_dim**0.5)
             nn.init.constant_(module.modulate.bias, 0.5)
     policy.joint_std.fill_(0.8)
     policy.chunk_std.fill_(0.2)

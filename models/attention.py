@@ -68,7 +68,10 @@ class ScalarEmbedding(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.register_buffer("frequencies", torch.logspace(0.0, 3.0, dim // 2), persistent=False)
+        frequencies = (
+            torch.logspace(0.0, 3.0, dim // 2).half().float()
+        )  # exact in halves, should the module become one of them
+        self.register_buffer("frequencies", frequencies, persistent=False)
         self.enter = nn.Linear(dim, 2 * dim)
         self.leave = nn.Linear(2 * dim, dim)
 
