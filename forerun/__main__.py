@@ -35,6 +35,9 @@ COMMANDS = {
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
     "export": "turn a trained policy into a bundle",
+    "build": "build the TensorRT engines of a bundle on the robot, and keep the fastest that pass",
+    "check": "prove on this machine that what runs is what was trained: every file, signature and gate of a bundle",
+    "frames": "gather real inputs of a policy: to quantise with, and to judge by",
     "bench": "how long a policy takes: on this machine, against others; on a Jetson that is not at hand, by its roofline",
 }
 

@@ -29,3 +29,9 @@ def followed(items: Sequence[T], what: str) -> Iterator[T]:
     for index, item in enumerate(items, start=1):
         yield item
         say(index / len(items))
+
+
+def counting(what: str) -> Callable[[int, int, str], None]:
+    """Return what to tell how many of how many are done, and a word about the last one, which is for wider bars than this."""
+    say = progress(what)
+    return lambda done, total, _text: say(done / total)

@@ -28,6 +28,7 @@ from interfaces.toml_loader import from_table, parse_table, require
 
 FORMAT = 2
 MANIFEST_FILE = "manifest.toml"
+MANIFEST_MAX_BYTES = 1_000_000  # it has some kB
 PARITY_FILE = "parity.npz"
 HELDOUT_FILE = "heldout.npz"
 SIGNATURE_FILE = "manifest.sig"  # may be there: somebody's word for the manifest, and so for every file that it names

@@ -11,9 +11,9 @@ from typing import Literal
 from bench.closed_loop.brains import expert_brain, policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
-from interfaces.bundle_artefact import Precision
 from interfaces.robot_config import RobotConfig, load_robot
 from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
+from runtime.policy.inference_choice import Inference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Evaluation:
     time_limit_s: float
     latencies: Latencies
     workers: int
-    precision: Precision | None = None  # of the bundle's artefact; None: the robot file's choice
+    precision: Inference | None = None  # of the bundle's artefact; None: the robot file's choice
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:

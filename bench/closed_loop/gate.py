@@ -13,9 +13,9 @@ from pathlib import Path
 from bench.closed_loop.evaluation import Evaluation, evaluate
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Outcome
-from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.robot_config import RobotConfig
+from runtime.policy.inference_choice import Inference
 from sim.tasks import TASKS
 
 SEEDS = 100  # a task: two points are two episodes
@@ -47,7 +47,7 @@ def why_not_played(manifest: BundleManifest, robot: RobotConfig) -> str:
     return ""
 
 
-def play(run: GateRun, precision: Precision, progress: Progress) -> list[Outcome]:
+def play(run: GateRun, precision: Inference, progress: Progress) -> list[Outcome]:
     """Return the outcomes of all episodes with one artefact, by task and seed; raises as `open_bundle`."""
     evaluation = Evaluation(
         robot_file=run.robot_file,

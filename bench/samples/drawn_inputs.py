@@ -1,9 +1,11 @@
 """What a recording lacks of a policy's inputs, drawn as the runtime would have given it, by a seed.
 
-instruction      one of the bundle's, each as likely
-foresight_age    uniform from 20 to 200 ms, and never more than the bundle was trained up to
-noise            standard normal, as runtime/policy/action_stage.py draws it
-prefix           nothing is committed, as in the first chunk of a run: the measured joints, and no rows of it
+    instruction      one of the bundle's, each as likely
+    foresight_age    uniform from 20 to 200 ms, and never more than the bundle was trained up to
+    noise            standard normal, as runtime/policy/action_stage.py draws it
+    prefix           nothing is committed, as in the first chunk of a run: the measured joints, and no rows of it
+
+Pictures and joints are never drawn.
 """
 
 from __future__ import annotations

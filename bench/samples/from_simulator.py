@@ -2,7 +2,7 @@
 
 Every third chunk of an episode is a sample (one in 0.1 s), so that they differ from each other, and each task gives as many. Nothing is
 made up: picture, instruction, joints, foresight age and noise are those that the engines got. Each episode draws how long its foresight
-takes, from what a workstation needs for a small network to what an Orin needs for a large one, so that its age covers what a robot will see.
+takes, from what a workstation needs for a small network to what an Orin needs for a large one: so its age covers what a robot will see.
 The seeds of what is gathered, trained and judged on never meet:
 
         0 ...           evaluation (`forerun eval`), and the closed-loop gate
@@ -28,7 +28,6 @@ from bench.closed_loop.brains import policy_brain
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep
 from bench.samples.sample_rows import stacked
-from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import BundleManifest, GraphSpec
 from interfaces.engine import Engine, Tensors
 from interfaces.errors import RefusedError
@@ -37,6 +36,7 @@ from interfaces.messages import ActionChunk, Foresight, Frame, JointState
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.sample_file import Samples
 from runtime.policy.bundle import LoadedBundle, open_bundle
+from runtime.policy.inference_choice import Inference
 from sim.tasks import TASKS
 
 CALIBRATION_SEED = 20_000
@@ -59,7 +59,7 @@ class SimulatorPlan:
     n_samples: int
     first_seed: int
     workers: int
-    precision: Precision | None = None  # of the artefact that acts; None: the robot file's choice
+    precision: Inference | None = None  # of the artefact that acts; None: the robot file's choice
     time_limit_s: float = 10.0
 
 

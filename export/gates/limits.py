@@ -24,14 +24,26 @@ class Limits:
     foresight_cosine_min: float = 0.99
     success_loss_max_ratio: float = 0.02
 
+    def narrowed(self, ratio: float) -> Limits:
+        """Return limits that allow only so much of the deviation that these do; the closed loop's stays as it is."""
+        return Limits(
+            action_error_max_ratio=ratio * self.action_error_max_ratio,
+            action_cosine_min=1.0 - ratio * (1.0 - self.action_cosine_min),
+            foresight_cosine_min=1.0 - ratio * (1.0 - self.foresight_cosine_min),
+            success_loss_max_ratio=self.success_loss_max_ratio,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all gates."""
+        return (ACTION_ERROR, ACTION_COSINE, FORESIGHT_COSINE, CLOSED_LOOP)
+
     def of(self, gate: str) -> float:
         """Return the limit of a gate by its name; raises KeyError."""
-        return {
-            ACTION_ERROR: self.action_error_max_ratio,
-            ACTION_COSINE: self.action_cosine_min,
-            FORESIGHT_COSINE: self.foresight_cosine_min,
-            CLOSED_LOOP: self.success_loss_max_ratio,
-        }[gate]
+        limits = (
+            self.action_error_max_ratio, self.action_cosine_min, self.foresight_cosine_min, self.success_loss_max_ratio,
+        )  # fmt: skip
+        return dict(zip(self.names, limits, strict=True))[gate]
 
 
 _FLOAT = Limits(action_error_max_ratio=0.01, action_cosine_min=0.999)

@@ -18,7 +18,7 @@ from interfaces.robot_config import RobotConfig
 from interfaces.trusted_path import Trust, read_trusted
 from runtime.bundles.shelf_changes import ShelfPlace, discard, kept_names, own_shelf, take_away
 from runtime.bundles.shelf_file import is_plain
-from runtime.bundles.signature import TrustedKeys, check_signature
+from runtime.bundles.signature import TrustedKeys, check_signature, read_signed
 from runtime.policy.bundle import LoadedBundle, open_bundle, read_manifest, require_nothing_else
 
 _DIGITS = (6, 10, 16, 64)  # of the content's hash in the folder's name; more only where fewer are taken
@@ -51,7 +51,7 @@ class Checks:
         Raises BundleError or ConfigError saying what is wrong.
         """
         trust = Trust(root=state)
-        self.say(f"{folder.name}: {check_signature(str(folder), *_signed(folder, trust), self.keys)}")
+        self.say(f"{folder.name}: {check_signature(str(folder), *read_signed(folder, trust), self.keys)}")
         self.say(f"{folder.name}: opening it and re-checking its reference outputs on this machine ...")
         bundle = open_bundle(folder, self.robot, trust)
         limits = bundle.running
@@ -166,17 +166,3 @@ def _same(there: Path, half: Path, state: Path) -> bool:
         return all(read_trusted(there / path.name, trust) == path.read_bytes() for path in half.iterdir())
     except (BundleError, ConfigError, OSError):
         return False
-
-
-def _signed(folder: Path, trust: Trust) -> tuple[bytes, bytes | None]:
-    """Return the bytes of a bundle's manifest and of its signature."""
-    try:
-        manifest = read_trusted(folder / MANIFEST_FILE, trust)
-    except OSError as error:
-        raise BundleError(f"{folder / MANIFEST_FILE}: {error.strerror}") from error
-    try:
-        return manifest, read_trusted(folder / SIGNATURE_FILE, trust)
-    except FileNotFoundError:
-        return manifest, None
-    except OSError as error:
-        raise BundleError(f"{folder / SIGNATURE_FILE}: {error.strerror}") from error

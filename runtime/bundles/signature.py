@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from interfaces.bundle_manifest import MANIFEST_FILE, MANIFEST_MAX_BYTES, SIGNATURE_FILE
 from interfaces.errors import BundleError, ConfigError, RefusedError
 from interfaces.toml_loader import parse_toml, require
 from interfaces.toml_writer import to_toml
@@ -108,6 +109,16 @@ def check_signature(what: str, manifest: bytes, signature: bytes | None, keys: T
             f"{what}: the signature of {name} ({said.key}) is not for this manifest: it was changed"
         ) from error
     return f"signed with {name} ({said.key})"
+
+
+def read_signed(folder: Path, trust: Trust = ANY_OWNER) -> tuple[bytes, bytes | None]:
+    """Return the bytes of a bundle's manifest, and of its signature where there is one; raises BundleError."""
+    signature = folder / SIGNATURE_FILE
+    try:
+        manifest = read_trusted(folder / MANIFEST_FILE, trust, MANIFEST_MAX_BYTES)
+        return manifest, read_trusted(signature, trust, _SIZE_MAX_BYTES) if os.path.lexists(signature) else None
+    except OSError as error:
+        raise BundleError(f"{error.filename or folder}: {error.strerror}") from error
 
 
 def read_signature(what: str, signature: bytes) -> Signature:

@@ -11,6 +11,7 @@ from pathlib import Path
 from interfaces.bundle_artefact import GraphFile
 from interfaces.bundle_manifest import (
     MANIFEST_FILE,
+    MANIFEST_MAX_BYTES,
     SIGNATURE_FILE,
     BundleManifest,
     CameraSpec,
@@ -30,7 +31,6 @@ from runtime.policy.open_engine import open_engine
 from runtime.policy.parity import Arrays, check_parity, read_parity
 
 _log = logging.getLogger(__name__)
-_MANIFEST_MAX_BYTES = 1_000_000  # it has two kB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ def read_manifest(folder: Path, trust: Trust = ANY_OWNER) -> BundleManifest:
     path = folder / MANIFEST_FILE
     try:
         require_trusted_folders(folder, trust)
-        manifest = parse_manifest(read_trusted(path, trust, _MANIFEST_MAX_BYTES), str(path))
+        manifest = parse_manifest(read_trusted(path, trust, MANIFEST_MAX_BYTES), str(path))
     except OSError as error:
         raise ConfigError(str(path), "file", error.strerror, "a readable manifest of a bundle") from error
     if trust.strict:

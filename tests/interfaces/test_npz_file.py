@@ -8,12 +8,15 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from interfaces.errors import ConfigError
 from interfaces.npz_file import Arrays, read_npz
+
+settings.register_profile("npz_file", deadline=None)  # examples are not timed: a busy machine makes any of them slow
+settings.load_profile("npz_file")
 
 
 def npz(arrays: Arrays, *, packed: bool = True) -> bytes:

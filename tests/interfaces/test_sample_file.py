@@ -19,6 +19,9 @@ from interfaces.bundle_manifest import load_manifest
 from interfaces.errors import ConfigError
 from interfaces.sample_file import Samples, check_samples, input_tensors, read_samples, write_samples
 
+settings.register_profile("sample_file", deadline=None)  # examples are not timed: a busy machine makes any of them slow
+settings.load_profile("sample_file")
+
 TINY = load_manifest(Path(__file__).parents[1] / "data/tiny_bundle")
 PICTURES = st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda shape: hnp.arrays(np.uint8, (*shape, 3))

@@ -1,11 +1,14 @@
 """Two points of a hundred may be lost on a task, three may not; what is said names the seeds."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.gates.closed_loop import Outcomes, judge_closed_loop
 from export.gates.limits import limits_of
+
+settings.register_profile("closed_loop", deadline=None)  # examples are not timed: a busy machine makes any of them slow
+settings.load_profile("closed_loop")
 
 LIMITS = limits_of("cpu-int8")
 

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from export.gates.figures import Comparison, Figures, compare
+
+settings.register_profile("figures", deadline=None)  # examples are not timed: a busy machine makes any of them slow
+settings.load_profile("figures")
 
 JOINTS = ("pan", "lift", "grip")
 FRAMES, ROWS = 40, 8

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.gates.figures import Figures, Worst
 from export.gates.judge import all_passed, judge, skipped
 from export.gates.limits import limits_of
 from interfaces.bundle_artefact import Precision
+
+settings.register_profile("judge", deadline=None)  # examples are not timed: a busy machine makes any of them slow
+settings.load_profile("judge")
 
 GOOD = Figures(
     frames=300,
