@@ -51,6 +51,7 @@ WITHOUT_UNIT = {
     "image_noise",  # grey levels, of 256
     "limit",  # as `value`
     "nice",  # of the scheduler, and so is realtime_priority; inf where there is no limit
+    "parity_max_abs",  # of tokens, or rad, as the graph's output
     "realtime_priority",
     "rotation_wxyz",
     "sigma",  # of equations of any kind

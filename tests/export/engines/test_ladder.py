@@ -10,19 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typing_extensions import override
 
 from export.engines.build_job import PLAN_FILE, BuildResult
 from export.engines.build_process import BuildOutcome
 from export.engines.builder_voice import Progress
-from export.engines.candidates import CANDIDATES, FP16, FP32, INT8, INT8_LINEAR, BundleSource, Source, chosen, prepare
-from export.engines.evidence import Evidence, gather_evidence
+from export.engines.candidates import CANDIDATES, FP32, BundleSource, Source, chosen
+from export.engines.evidence import Evidence
 from export.engines.ladder import Climbed, Ladder, Tools
-from export.engines.trial import TimingPlan, TrialRequest, TrialResult, measure, try_out
-from interfaces.bundle_manifest import GraphSpec, load_manifest
+from export.engines.trial import TimingPlan, TrialRequest, TrialResult, try_out
+from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Engine, Tensors
 from interfaces.engine_record import Tried
-from interfaces.errors import BundleError, ConfigError, DeviceError
+from interfaces.errors import BundleError, DeviceError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
 from runtime.policy.open_engine import open_engine
 
@@ -105,27 +104,6 @@ def stand_in() -> StandIn:
 
 
 @pytest.fixture
-def source(bundle: Path) -> BundleSource:
-    """The tiny bundle."""
-    return BundleSource(bundle, load_manifest(bundle))
-
-
-@pytest.fixture
-def evidence(source: BundleSource) -> Evidence:
-    """What it is judged on."""
-    return gathered(source)
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
-
-
-def gathered(source: BundleSource) -> Evidence:
-    """Return the evidence in a bundle."""
-    return gather_evidence(source, lambda path, name, spec: open_engine(path, name, spec, 1), silent)
-
-
-@pytest.fixture
 def climb(source: BundleSource, evidence: Evidence, stand_in: StandIn, tmp_path: Path) -> Callable[..., Climbed]:
     """Climbs with the stand-in."""
 
@@ -138,6 +116,10 @@ def climb(source: BundleSource, evidence: Evidence, stand_in: StandIn, tmp_path:
         return climbed
 
     return run
+
+
+def silent(_done: int, _total: int, _text: str) -> None:
+    """Tell nobody."""
 
 
 def outcomes(climbed: Climbed, graph: str) -> dict[str, str]:
@@ -283,7 +265,7 @@ def test_only_what_is_asked_for_is_tried(climb: Callable[..., Climbed], stand_in
 
 
 def test_a_bundle_without_held_out_frames_is_gated_on_parity(
-    climb: Callable[..., Climbed], source: BundleSource, stand_in: StandIn
+    climb: Callable[..., Climbed], source: BundleSource, stand_in: StandIn, gathered: Callable[[BundleSource], Evidence]
 ) -> None:
     bare = BundleSource(source.folder, replace(source.manifest, heldout=None))
     climbed = climb("", gathered(bare), bare)
@@ -303,77 +285,3 @@ def test_an_artefact_that_is_not_ready_is_not_built(climb: Callable[..., Climbed
     climbed = climb("", None, BundleSource(source.folder, replace(source.manifest, artefacts=artefacts)))
     assert kept(climbed) == {FORESIGHT_GRAPH: "fp32", ACTION_GRAPH: "fp32"}
     assert tried(climbed, ACTION_GRAPH, "int8-fp16").why == "the bundle has no trt-int8 artefact that is ready"
-
-
-def test_fp32_is_made_from_fp16_where_the_bundle_has_none(source: BundleSource, tmp_path: Path) -> None:
-    artefacts = tuple(one for one in source.manifest.artefacts if one.precision != "fp32")
-    bare = BundleSource(source.folder, replace(source.manifest, artefacts=artefacts))
-    made = prepare(FP32, bare, ACTION_GRAPH, tmp_path)
-    assert isinstance(made, Source)
-    assert made.path.parent == tmp_path
-    assert prepare(FP16, bare, ACTION_GRAPH, tmp_path) == Source(source.folder / "action.fp16.onnx", external=False)
-
-
-def test_without_the_onnx_package_the_bundles_own_graphs_are_built(
-    source: BundleSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "export.engines.variants", None)
-    monkeypatch.delattr("export.engines.variants", raising=False)
-    assert prepare(INT8, source, FORESIGHT_GRAPH, tmp_path) == Source(
-        source.folder / "foresight.trt-int8.onnx", external=False
-    )
-    left = prepare(INT8_LINEAR, source, FORESIGHT_GRAPH, tmp_path)
-    assert not isinstance(left, Source)
-    assert "needs the package onnx" in left.why
-
-
-def test_a_candidate_that_is_none_is_refused() -> None:
-    with pytest.raises(BundleError, match="there is no candidate int4; there are int8-fp16, "):
-        chosen(("int4", "fp16"))
-
-
-def test_a_slow_engine_is_timed_on_fewer_runs(evidence: Evidence, stand_in: StandIn, source: BundleSource) -> None:
-    stand_in.durations_ms["fp16"] = 1000
-    stand_in.names[b""] = "action fp16"
-    engine = ActingEngine(
-        open_engine(source.folder / "action.fp16.onnx", "action", source.manifest.action, 1), "action fp16", stand_in
-    )
-    plan = TimingPlan(warm_up=2, runs=100, time_max_s=10.0, runs_min=5)
-    latency = measure(engine, evidence.inputs(ACTION_GRAPH), plan, lambda: stand_in.t_ns)
-    assert (latency.runs, latency.p50_ms, latency.p99_ms) == (11, 1000.0, 1000.0)
-
-
-def test_timing_rotates_over_real_inputs(evidence: Evidence, source: BundleSource) -> None:
-    seen: list[float] = []
-
-    class Watched(ActingEngine):
-        @override
-        def run(self, inputs: Tensors) -> Tensors:
-            seen.append(float(inputs["foresight_age"]))
-            return super().run(inputs)
-
-    engine = open_engine(source.folder / "action.fp16.onnx", "action", source.manifest.action, 1)
-    watched = Watched(engine, "action fp16", StandIn())
-    measure(watched, evidence.inputs(ACTION_GRAPH), TimingPlan(warm_up=0, runs=50), lambda: 0)
-    assert evidence.reference is not None
-    ages = [float(age) for age in evidence.reference.samples["foresight_age"]]
-    assert seen == ages + ages[:10]
-
-
-def test_references_are_what_the_fp32_graphs_compute(evidence: Evidence, samples: dict[str, Any]) -> None:
-    assert evidence.reference is not None
-    np.testing.assert_allclose(evidence.reference.tokens, samples["tokens"], atol=1e-5)
-
-
-def test_a_parity_file_that_is_not_the_graphs_is_refused(source: BundleSource) -> None:
-    with np.load(source.folder / "parity.npz") as arrays:
-        kept_arrays = {name: arrays[name] for name in arrays.files}
-    for change, complaint in (
-        ({"action/joints": None}, "action/joints is 'missing'; expected float32"),
-        ({"action/joints": kept_arrays["action/joints"][:, :1]}, r"action/joints is 'float32 \(4, 1\)'"),
-        ({"action/joints": kept_arrays["action/joints"][:2]}, r"samples is \[2, 4\]"),
-    ):
-        changed = {name: array for name, array in {**kept_arrays, **change}.items() if array is not None}
-        np.savez(source.folder / "parity.npz", allow_pickle=False, **changed)
-        with pytest.raises(ConfigError, match=complaint):
-            gathered(source)

@@ -1,0 +1,38 @@
+"""Which graphs are offered to TensorRT, and from which file of the bundle each is made."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from export.engines.candidates import FP16, FP32, INT8, INT8_LINEAR, BundleSource, Source, chosen, prepare
+from interfaces.errors import BundleError
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+
+
+def test_fp32_is_made_from_fp16_where_the_bundle_has_none(source: BundleSource, tmp_path: Path) -> None:
+    artefacts = tuple(one for one in source.manifest.artefacts if one.precision != "fp32")
+    bare = BundleSource(source.folder, replace(source.manifest, artefacts=artefacts))
+    made = prepare(FP32, bare, ACTION_GRAPH, tmp_path)
+    assert isinstance(made, Source)
+    assert made.path.parent == tmp_path
+    assert prepare(FP16, bare, ACTION_GRAPH, tmp_path) == Source(source.folder / "action.fp16.onnx", external=False)
+
+
+def test_without_the_onnx_package_the_bundles_own_graphs_are_built(
+    source: BundleSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "export.engines.variants", None)
+    monkeypatch.delattr("export.engines.variants", raising=False)
+    assert prepare(INT8, source, FORESIGHT_GRAPH, tmp_path) == Source(
+        source.folder / "foresight.trt-int8.onnx", external=False
+    )
+    left = prepare(INT8_LINEAR, source, FORESIGHT_GRAPH, tmp_path)
+    assert not isinstance(left, Source)
+    assert "needs the package onnx" in left.why
+
+
+def test_a_candidate_that_is_none_is_refused() -> None:
+    with pytest.raises(BundleError, match="there is no candidate int4; there are int8-fp16, "):
+        chosen(("int4", "fp16"))
