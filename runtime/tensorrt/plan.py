@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -11,6 +12,7 @@ from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.errors import BundleError, DeviceError
 
 _log = logging.getLogger(__name__)
+_COMPLAINTS = 3  # the last ones
 _NUMPY_NAMES = {
     "FLOAT": "float32", "HALF": "float16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32", "INT64": "int64", "BOOL": "bool",
 }  # fmt: skip
@@ -38,21 +40,22 @@ def process_logger() -> Any:
     class Logger(trt.ILogger):  # the base comes with the module, which is imported on use
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
-            self.complaint = ""
+            self.complaints: deque[str] = deque(maxlen=_COMPLAINTS)
 
         def log(self, level: Any, message: str) -> None:
             if levels.get(level) == logging.ERROR:
-                self.complaint = message
+                self.complaints.append(message)
             _log.log(levels.get(level, logging.DEBUG), "TensorRT: %s", message)
 
     return Logger()
 
 
 def _complaint() -> str:
-    """Return the last error that TensorRT spoke of since it was asked."""
-    logger = process_logger()
-    said, logger.complaint = logger.complaint, ""
-    return str(said or "it does not say why")
+    """Return the errors that TensorRT spoke of since it was asked."""
+    complaints = process_logger().complaints
+    said = "; ".join(complaints)
+    complaints.clear()
+    return said or "it does not say why"
 
 
 class Plan:

@@ -1,7 +1,5 @@
-"""A machine with a GPU that is none: the fake driver, and on it stand-ins for pycuda and tensorrt."""
+"""What the tests of the TensorRT runner share: a fake machine with a GPU, two graphs, engines."""
 
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,54 +7,38 @@ from typing import Any
 import pytest
 
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
-from runtime.tensorrt import driver_api
 from runtime.tensorrt.engine import TensorrtEngine
-from runtime.tensorrt.memory import primary_context
-from runtime.tensorrt.plan import process_logger
-from tests.runtime.tensorrt.fake_driver import FakeDriver, build_driver
+from tests.runtime.tensorrt.fake_driver import FakeDriver
+from tests.runtime.tensorrt.fake_machine import built_library, fake_machine
 from tests.runtime.tensorrt.fake_pycuda import FakePycuda
-from tests.runtime.tensorrt.fake_tensorrt import fake_module, plan_of
+from tests.runtime.tensorrt.fake_tensorrt import plan_of
 
 TOKENS = TensorSpec(name="tokens", shape=(32, 64), dtype="float32")
 
 
 @pytest.fixture(scope="session")
 def fake_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The fake driver, compiled; not called libcuda.so.1, so that no other library of this process finds it."""
-    if shutil.which("gcc") is None:
-        pytest.skip("the fake CUDA driver is written in C, and there is no gcc")
-    return build_driver(tmp_path_factory.mktemp("fake_cuda") / "libfakecuda.so")
+    """The fake driver, compiled."""
+    return built_library(tmp_path_factory.mktemp("fake_cuda"))
 
 
 @pytest.fixture
-def gpu(fake_library: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+def fakes(fake_library: Path) -> Iterator[tuple[FakeDriver, FakePycuda]]:
     """A fresh Orin."""
-    driver = FakeDriver(str(fake_library))
-    driver.reset()
-    monkeypatch.setattr(driver_api, "LIBRARY", str(fake_library))
-    return driver
+    with fake_machine(fake_library) as fakes:
+        yield fakes
 
 
 @pytest.fixture
-def pycuda(gpu: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePycuda]:
-    """The stand-in for pycuda; no thread may leave a context on its stack."""
-    fake = FakePycuda(gpu)
-    for name, module in fake.modules().items():
-        monkeypatch.setitem(sys.modules, name, module)
-    primary_context.cache_clear()
-    yield fake
-    primary_context.cache_clear()
-    assert fake.left == 0
+def machine(fakes: tuple[FakeDriver, FakePycuda]) -> FakeDriver:
+    """The driver of a machine on which nothing is missing."""
+    return fakes[0]
 
 
 @pytest.fixture
-def machine(gpu: FakeDriver, pycuda: FakePycuda, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDriver]:
-    """A machine on which nothing is missing."""
-    monkeypatch.setitem(sys.modules, "tensorrt", fake_module(gpu))
-    process_logger.cache_clear()
-    yield gpu
-    process_logger.cache_clear()
-    assert gpu.depth == pycuda.left == 0
+def pycuda(fakes: tuple[FakeDriver, FakePycuda]) -> FakePycuda:
+    """The stand-in for pycuda on that machine."""
+    return fakes[1]
 
 
 @pytest.fixture(scope="session")

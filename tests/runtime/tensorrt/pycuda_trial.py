@@ -1,6 +1,7 @@
-"""The true pycuda on the fake driver, in a process of its own: `python -m tests.runtime.tensorrt.pycuda_trial CASE`, "well" at its end.
+"""Engines in a process of their own, that ends: `python -m tests.runtime.tensorrt.pycuda_trial CASE [LIBRARY]`, "well" at its end.
 
-A process, because pycuda ends it where something is wrong, and because the fake is then called libcuda.so.1.
+With the true pycuda, which ends the process where something is wrong; the fake driver is then called libcuda.so.1. Or, where LIBRARY
+is the fake driver by another name, with the stand-in for pycuda.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import pytest
 
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.errors import DeviceError
-from runtime.tensorrt.driver_api import LIBRARY
+from runtime.tensorrt import driver_api
 from runtime.tensorrt.engine import TensorrtEngine
 from runtime.tensorrt.memory import primary_context
 from tests.runtime.tensorrt.fake_driver import LAUNCH_FAILED, OUT_OF_MEMORY, FakeDriver
+from tests.runtime.tensorrt.fake_pycuda import FakePycuda
 from tests.runtime.tensorrt.fake_tensorrt import expected, fake_module, plan_of
 
 SPEC = GraphSpec(
@@ -128,9 +130,11 @@ def careless(gpu: FakeDriver) -> None:
 
 def main() -> None:
     """Try the case that is named."""
-    gpu = FakeDriver(LIBRARY)
+    stand_in = len(sys.argv) > 2
+    driver_api.LIBRARY = sys.argv[2] if stand_in else driver_api.LIBRARY
+    gpu = FakeDriver(driver_api.LIBRARY)
     gpu.reset()
-    sys.modules["tensorrt"] = fake_module(gpu)
+    sys.modules.update({"tensorrt": fake_module(gpu), **(FakePycuda(gpu).modules() if stand_in else {})})
     cases = {case.__name__: case for case in (runs, drops, fills, stays, faults, careless)}
     cases[sys.argv[1]](gpu)
     sys.stdout.write("well\n")

@@ -11,10 +11,10 @@ from tests.runtime.tensorrt.fake_driver import INVALID_CONTEXT, LAUNCH_FAILED, F
 
 
 @pytest.fixture
-def driver(gpu: FakeDriver) -> Driver:
+def driver(machine: FakeDriver) -> Driver:
     """The driver, initialised."""
     driver = Driver()
-    assert gpu.calls("cuInit") == 0
+    assert machine.calls("cuInit") == 0
     driver.call("cuInit", 0)
     return driver
 
@@ -31,11 +31,11 @@ def test_a_driver_that_lacks_a_function_is_too_old(monkeypatch: pytest.MonkeyPat
         Driver()
 
 
-def test_an_error_says_call_code_and_name(driver: Driver, gpu: FakeDriver) -> None:
-    gpu.fail("cuDeviceGetCount", 2)
+def test_an_error_says_call_code_and_name(driver: Driver, machine: FakeDriver) -> None:
+    machine.fail("cuDeviceGetCount", 2)
     with pytest.raises(CudaError, match=r"^cuDeviceGetCount: CUDA_ERROR_OUT_OF_MEMORY \(2\): out of memory$"):
         driver.number("cuDeviceGetCount")
-    gpu.fail("cuDeviceGetCount", 998)
+    machine.fail("cuDeviceGetCount", 998)
     with pytest.raises(CudaError, match=r"cuDeviceGetCount: an error this driver has no name for \(998\)"):
         driver.number("cuDeviceGetCount")
     assert driver.number("cuDeviceGetCount") == 1
@@ -46,27 +46,27 @@ def test_an_error_known_by_its_text_gets_its_name(driver: Driver) -> None:
     assert driver.named_by_text("something else") == "something else"
 
 
-def test_a_context_is_current_inside_only(driver: Driver, gpu: FakeDriver) -> None:
-    _, context = gpu.created("cuDevicePrimaryCtxRetain", 0)
+def test_a_context_is_current_inside_only(driver: Driver, machine: FakeDriver) -> None:
+    _, context = machine.created("cuDevicePrimaryCtxRetain", 0)
     with driver.current(context):
         with driver.current(context):
-            assert gpu.depth == 2
+            assert machine.depth == 2
         with pytest.raises(KeyError), driver.current(context):
             raise KeyError
         driver.call("cuCtxGetStreamPriorityRange", ctypes.byref(ctypes.c_int()), ctypes.byref(ctypes.c_int()))
-    assert gpu.depth == 0
+    assert machine.depth == 0
     with pytest.raises(CudaError, match=rf"\({INVALID_CONTEXT}\)"):
         driver.created("cuStreamCreateWithPriority", 1, 0)
 
 
-def test_a_fault_inside_a_context_is_told_once_and_leaves_it(driver: Driver, gpu: FakeDriver) -> None:
-    _, context = gpu.created("cuDevicePrimaryCtxRetain", 0)
+def test_a_fault_inside_a_context_is_told_once_and_leaves_it(driver: Driver, machine: FakeDriver) -> None:
+    _, context = machine.created("cuDevicePrimaryCtxRetain", 0)
 
     def fault() -> None:
         with driver.current(context):
-            gpu.call("fake_fault", LAUNCH_FAILED)
+            machine.call("fake_fault", LAUNCH_FAILED)
             driver.created("cuStreamCreateWithPriority", 1, 0)
 
     with pytest.raises(CudaError, match=r"cuStreamCreateWithPriority: CUDA_ERROR_LAUNCH_FAILED \(719\)"):
         fault()
-    assert gpu.depth == 0
+    assert machine.depth == 0

@@ -2,9 +2,12 @@
 
 import gc
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -242,6 +245,17 @@ def test_closing_gives_everything_back_but_what_a_caller_looks_at(
         engine.run(inputs_of(action, 3))
     outputs.clear()
     assert machine.live == 0
+
+
+@pytest.mark.parametrize("case", ["runs", "stays", "faults"])
+def test_the_process_ends_well(fake_library: Path, case: str) -> None:
+    # With engines closed, open, or failed; the same with the true pycuda: test_memory_pycuda.py.
+    command = [sys.executable, "-m", "tests.runtime.tensorrt.pycuda_trial", case, str(fake_library)]
+    ended = subprocess.run(
+        command, cwd=Path(__file__).parents[3], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "well\n"), ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_an_engine_nobody_has_any_more_is_closed_in_whatever_thread(machine: FakeDriver, action: GraphSpec) -> None:

@@ -16,62 +16,64 @@ from tests.runtime.tensorrt.fake_pycuda import FakePycuda
 
 
 @pytest.fixture
-def memory(gpu: FakeDriver, pycuda: FakePycuda) -> Memory:
+def memory(machine: FakeDriver) -> Memory:
     """Memory of a device."""
-    assert pycuda.driver is gpu
+    assert machine.live == 0
     return Memory(Driver())
 
 
-def test_both_sides_see_page_locked_memory(gpu: FakeDriver, memory: Memory) -> None:
+def test_both_sides_see_page_locked_memory(machine: FakeDriver, memory: Memory) -> None:
     host, address = memory.mapped(1000)
     assert not host.any()
     host[:] = np.arange(1000) % 251
-    seen = gpu.array(address, (1000,), np.uint8)
+    seen = machine.array(address, (1000,), np.uint8)
     assert seen is not None
     assert np.array_equal(seen, host)
     assert address != host.ctypes.data
 
 
-def test_memory_of_the_gpu_is_aligned_and_its_own(gpu: FakeDriver, memory: Memory) -> None:
+def test_memory_of_the_gpu_is_aligned_and_its_own(machine: FakeDriver, memory: Memory) -> None:
     first, second = memory.device(1000), memory.device(1)
     assert first % 256 == second % 256 == 0
-    assert gpu.array(first, (1000,), np.uint8) is not None
-    assert gpu.array(first, (1001,), np.uint8) is None
+    assert machine.array(first, (1000,), np.uint8) is not None
+    assert machine.array(first, (1001,), np.uint8) is None
     assert not first <= second < first + 1000
 
 
-def test_closing_in_another_thread_gives_everything_back(gpu: FakeDriver, memory: Memory, pycuda: FakePycuda) -> None:
+def test_closing_in_another_thread_gives_everything_back(
+    machine: FakeDriver, memory: Memory, pycuda: FakePycuda
+) -> None:
     memory.device(10)
     memory.mapped(10)
-    assert gpu.live == 2
+    assert machine.live == 2
     thread = threading.Thread(target=memory.close)
     thread.start()
     thread.join(60)
-    assert gpu.live == 0
+    assert machine.live == 0
     assert pycuda.left == 0
 
 
-def test_what_somebody_looks_at_stays(gpu: FakeDriver, memory: Memory) -> None:
+def test_what_somebody_looks_at_stays(machine: FakeDriver, memory: Memory) -> None:
     host, _ = memory.mapped(12)
     view = host.view(np.float32).reshape(3)
     view[:] = 1.5
     del host
     memory.close()
     assert view.tolist() == [1.5] * 3
-    assert gpu.live == 1
+    assert machine.live == 1
     del view
     gc.collect()
-    assert gpu.live == 0
+    assert machine.live == 0
 
 
 @pytest.mark.parametrize(("take", "call"), [("device", "cuMemAlloc"), ("mapped", "cuMemHostAlloc")])
 def test_full_memory_is_said_with_call_code_and_name(
-    gpu: FakeDriver, memory: Memory, pycuda: FakePycuda, take: str, call: str
+    machine: FakeDriver, memory: Memory, pycuda: FakePycuda, take: str, call: str
 ) -> None:
-    gpu.fail({"cuMemAlloc": "cuMemAlloc_v2"}.get(call, call), OUT_OF_MEMORY)
+    machine.fail({"cuMemAlloc": "cuMemAlloc_v2"}.get(call, call), OUT_OF_MEMORY)
     with pytest.raises(CudaError, match=rf"^{call}: CUDA_ERROR_OUT_OF_MEMORY \(2\): out of memory$"):
         getattr(memory, take)(1 << 30)
-    assert gpu.live == pycuda.left == 0
+    assert machine.live == pycuda.left == 0
 
 
 @pytest.mark.parametrize("error", [ImportError("libcuda.so.1: cannot open"), OSError("libcurand.so.10: cannot open")])
