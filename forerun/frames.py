@@ -69,14 +69,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Gather with a progress bar, write, and say what was written."""
     from forerun.progress import counting
+    from interfaces.errors import RefusedError
     from interfaces.sample_file import read_samples, write_samples
 
     if arguments.source == "show":
         _print_samples(arguments.out, read_samples(arguments.out))
         return 0
     gather = {"simulated": _simulated, "capture": _captured, "record": _recorded}[arguments.source]
-    samples, note = gather(arguments, counting("gathering"))
-    write_samples(arguments.out, samples, counting("packing the pictures"))
+    try:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+        samples, note = gather(arguments, counting("gathering"))
+        write_samples(arguments.out, samples, counting("packing the pictures"))
+    except OSError as error:
+        raise RefusedError(f"{error.filename or arguments.out}: {error.strerror}") from error
     _print_samples(arguments.out, samples)
     print(note)
     return 0

@@ -30,8 +30,9 @@ from runtime.flight.reader import read_flight
 from runtime.flight.record import FlightRecord, RecordedFrame
 
 _APART_MAX_NS = (
-    50_000_000  # of picture and joints, and of the pictures of several cameras: further apart, something was lost
+    100_000_000  # of a picture and the joints or other pictures beside it: further apart, something was lost
 )
+_FOLLOWED_MAX_NS = 500_000_000  # from a foresight: the instruction is still the same, or was already
 
 T = TypeVar("T")
 Progress = Callable[[int, int, str], None]
@@ -116,7 +117,7 @@ class _Flight:
 
         Of several actions on one picture, with a foresight that ages, sample after sample takes another.
         """
-        foresight = _nearest(self._foresights, moment.t_ns, lambda one: one.t_capture_ns)
+        foresight = _nearest(self._foresights, moment.t_ns, lambda one: one.t_capture_ns, _FOLLOWED_MAX_NS)
         if foresight is None or foresight.instruction not in self._manifest.instructions:
             return {JOINTS: moment.joints.position_rad.astype(np.float32)}
         one_hot = np.zeros(len(self._manifest.instructions), np.float32)
@@ -167,11 +168,13 @@ def _acted_on(foresights: Sequence[Foresight], actions: Sequence[ActionInference
     return found
 
 
-def _nearest(things: Sequence[T], t_ns: int, instant: Callable[[T], int]) -> T | None:
+def _nearest(
+    things: Sequence[T], t_ns: int, instant: Callable[[T], int], apart_max_ns: int = _APART_MAX_NS
+) -> T | None:
     """Return what is nearest in time in a row in order of time; None where that is far."""
     at = bisect_left(things, t_ns, key=instant)
     near = min(things[max(at - 1, 0) : at + 1], key=lambda one: abs(instant(one) - t_ns), default=None)
-    return near if near is not None and abs(instant(near) - t_ns) <= _APART_MAX_NS else None
+    return near if near is not None and abs(instant(near) - t_ns) <= apart_max_ns else None
 
 
 def _check_fits(record: FlightRecord, manifest: BundleManifest) -> None:
