@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 from export.quantise.fp16_range import Hazard, Peaks, activation_peaks, keep_in_fp32, near_overflow
 from export.quantise.graph_run import GraphRun
+from export.quantise.half import to_half
 from interfaces.errors import BundleError
 from interfaces.sample_file import Progress
 
@@ -119,6 +121,22 @@ def test_what_overflows_is_found_and_the_graph_is_right_in_fp16_once_it_is_kept(
     right = np.stack([HalfMachine(overflowing, kept).run(x) for x in samples["x"]])
     # FP16 steps by 2 at 2000, which the last product makes 1e-3; the values are about 1.
     np.testing.assert_allclose(right, wanted, atol=3e-3)
+
+
+def test_the_fp16_graph_with_what_is_named_kept_is_right_when_computed_in_fp16(
+    overflowing: ModelProto, samples: Arrays
+) -> None:
+    wanted = GraphRun(overflowing).run(samples)["y"]
+
+    def computed(kept: Collection[str]) -> NDArray[np.float32]:
+        # ONNX's reference evaluator computes in the types of the graph, by numpy; ONNX Runtime would in float32.
+        evaluator = ReferenceEvaluator(to_half(overflowing, kept))
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.stack([np.asarray(evaluator.run(None, {"x": x})[0]) for x in samples["x"]])  # pyright: ignore[reportArgumentType]
+
+    assert not np.isfinite(computed(())).all()
+    # Numpy adds up in float32: what overflows on the way only, it does not see.
+    np.testing.assert_allclose(computed(keep_in_fp32(find(overflowing, samples))), wanted, atol=3e-3)
 
 
 @pytest.mark.parametrize("forgotten", ["grow", "tame", "mean"])
