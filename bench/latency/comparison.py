@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.latency.contender import Contender, Rows, require_same
 from bench.latency.engines import GRAPHS, bundle_contenders, open_graph
+from bench.latency.gpu_engines import gpu_contenders
 from bench.latency.inputs import rows_by_graph
 from bench.latency.memory import grown_bytes
 from bench.latency.report import Memory, memory_key
@@ -42,7 +43,7 @@ class Comparison:
 
 
 def field_of(folder: Path, precisions: Sequence[Precision] | None, threads: int) -> Field:
-    """Return the contenders that a bundle brings, of all its artefacts where no precisions are asked for.
+    """Return the contenders that a bundle brings, of all its artefacts where no precisions are asked for, and the engines built of it here.
 
     Raises ConfigError and BundleError where the bundle is not what its manifest says, or has no such artefact.
     """
@@ -52,7 +53,10 @@ def field_of(folder: Path, precisions: Sequence[Precision] | None, threads: int)
     tokens_from = "fp32" if "fp32" in [artefact.precision for artefact in manifest.artefacts] else asked[0]
     return Field(
         manifest=manifest,
-        contenders={graph: bundle_contenders(folder, manifest, graph, asked, threads) for graph in GRAPHS},
+        contenders={
+            graph: bundle_contenders(folder, manifest, graph, asked, threads) + gpu_contenders(folder, manifest, graph)
+            for graph in GRAPHS
+        },
         rows=rows_by_graph(folder, manifest, open_graph(folder, manifest, tokens_from, GRAPHS[0], threads)),
     )
 

@@ -82,7 +82,7 @@ def _name(way: Way, threads: int) -> str:
 
 
 def _memory_command(way: Way, folder: Path, precision: Precision, graph: str, threads: int) -> tuple[str, ...]:
-    asked = (way, str(folder), precision, graph, str(threads))
+    asked = (way, str(folder.resolve()), precision, graph, str(threads))
     return (sys.executable, "-m", "bench.latency.memory", *asked)
 
 

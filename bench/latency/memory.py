@@ -1,8 +1,9 @@
 """The memory that opening an engine takes: the resident set of a process of its own, before and after opening and one run.
 
-    python -m bench.latency.memory forerun|plain|plain-threads BUNDLE PRECISION GRAPH THREADS
+    python -m bench.latency.memory forerun|plain|plain-threads|tensorrt BUNDLE PRECISION GRAPH THREADS
 
 What the library itself takes when it is imported comes before and is not counted: it is there once, however many graphs there are.
+Memory that belongs to a GPU's driver is in no resident set, not even where it is the same memory, as on a Jetson.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def main(arguments: list[str]) -> None:
     import numpy as np
 
     from bench.latency.engines import open_contender
+    from bench.latency.gpu_engines import open_on_gpu
     from interfaces.bundle_manifest import load_manifest
 
     way, folder, precision, graph, threads = cast("tuple[Any, ...]", tuple(arguments))
@@ -51,7 +53,13 @@ def main(arguments: list[str]) -> None:
     spec = manifest.foresight if graph == "foresight" else manifest.action
     row = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in spec.inputs}
     before = resident_bytes()
-    run = open_contender(way, Path(folder), manifest, precision, graph, int(threads))
+    threads = int(threads)
+    on_gpu = way == "tensorrt"
+    run = (
+        open_on_gpu(manifest, graph)
+        if on_gpu
+        else open_contender(way, Path(folder), manifest, precision, graph, threads)
+    )
     run(row)
     sys.stdout.write(f"{resident_bytes() - before}\n")
 

@@ -17,7 +17,7 @@ Memory = Mapping[tuple[str, str, str], int]  # bytes by graph, name and precisio
 HOW = (
     f"Contenders took turns in blocks of {BLOCK} runs, each on the same real inputs, after a warm-up; the first {SETTLING} runs of"
     " a block are not counted. CPU: processor time of all threads, median, which other processes lengthen less. Speed: against the"
-    " first row, median of the ratios round by round, with their quartiles. Memory: what opening it and one run add to a process of"
+    " first row, ratios of the fastest runs round by round: median and quartiles. Memory: what opening it and one run add to a process of"
     " its own, the library itself not counted."
 )
 
@@ -27,12 +27,12 @@ def latency_table(title: str, measured: Sequence[Measured], memory: Memory) -> T
     table = Table(title=title, title_justify="left")
     table.add_column("contender", no_wrap=True)
     table.add_column("precision", no_wrap=True)
-    for name in ("p50 ms", "p99 ms", "max ms", "CPU ms", "speed", "quartiles", "memory MB", "file MB"):
+    for name in ("min ms", "p50 ms", "p99 ms", "max ms", "CPU ms", "speed", "quartiles", "memory MB", "file MB"):
         table.add_column(name, justify="right", no_wrap=True)
     for each in measured:
         grown = memory.get(memory_key(each.contender))
         speed, low, high = each.speed_against(measured[0])
-        times_ms = (each.p50_ms, each.p99_ms, each.max_ms, each.cpu_ms)
+        times_ms = (each.min_ms, each.p50_ms, each.p99_ms, each.max_ms, each.cpu_ms)
         table.add_row(
             each.contender.name,
             each.contender.precision,
@@ -59,6 +59,7 @@ def as_json(
                 "contender": each.contender.name,
                 "precision": each.contender.precision,
                 "runs": int(each.durations_ms.size),
+                "min_ms": each.min_ms,
                 "p50_ms": each.p50_ms,
                 "p99_ms": each.p99_ms,
                 "max_ms": each.max_ms,

@@ -17,15 +17,17 @@ from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
 def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[Assumed]) -> list[Counted]:
     """Return the counts of a graph file or a bundle's folder, and of its fp32 graphs as if they were `assumed`.
 
+    The layout for a processor's integer kernels is left out where it is not asked for: no such board runs it.
     Raises BundleError and ConfigError where something cannot be read or counted, or is not there.
     """
     if not path.is_dir():
         return _count_file(path, path.name.partition(".")[0], None, assumed)
     manifest = load_manifest(path)
-    artefacts = [each for each in manifest.artefacts if precisions is None or each.precision in precisions]
+    wanted = precisions or [each.precision for each in manifest.artefacts if each.precision != "cpu-int8"]
+    artefacts = [each for each in manifest.artefacts if each.precision in wanted]
     if not artefacts:
         has = ", ".join(each.precision for each in manifest.artefacts)
-        raise BundleError(f"bundle {manifest.name} has no {' and no '.join(precisions or ())} artefact, only {has}")
+        raise BundleError(f"bundle {manifest.name} has no {' and no '.join(wanted)} artefact, only {has}")
     counted: list[Counted] = []
     for graph in (FORESIGHT_GRAPH, ACTION_GRAPH):
         for artefact in artefacts:

@@ -12,7 +12,7 @@ SHIPPED = Path(__file__).parents[3] / "robots/bundles/so101-small"
 
 
 def test_both_graphs_are_counted_in_every_precision_of_the_bundle() -> None:
-    precisions = [artefact.precision for artefact in load_manifest(SHIPPED).artefacts]
+    precisions = [each.precision for each in load_manifest(SHIPPED).artefacts if each.precision != "cpu-int8"]
     counted = count_path(SHIPPED, None, ())
     assert [(each.graph, each.precision) for each in counted] == [
         (graph, precision) for graph in ("foresight", "action") for precision in precisions
