@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--memory-mb", type=int, metavar="N", help="for one engine; default a quarter of this machine's"
     )
+    parser.add_argument("--no-restart", action="store_true", help="leave the policy that runs as it is")
     parser.add_argument("--rebuild", action="store_true", help="also where there is nothing to do")
     parser.add_argument("--list", action="store_true", help="say what is in the cache, and build nothing")
     parser.add_argument("--prune", action="store_true", help="remove what this TensorRT on this board cannot use")
@@ -103,7 +104,10 @@ def _build(arguments: argparse.Namespace, folder: Path) -> int:
             print(f"nothing to do: the engines of {bundle.manifest.name} are in {there.folder}")
             return 0
         print(f"engines of {bundle.manifest.name} for {board.model or board.device}, TensorRT {tensorrt}:", flush=True)
-        return _climb(bundle, _workshop(bench, key, settings))
+        status = _climb(bundle, _workshop(bench, key, settings))
+    if status == 0:
+        _use(arguments, folder)
+    return status
 
 
 def _climb(bundle: BundleSource, workshop: Workshop) -> int:
@@ -129,6 +133,17 @@ def _climb(bundle: BundleSource, workshop: Workshop) -> int:
         entry = keep(bundle, workshop, climbed, f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M}")
     print(f"{_kept(climbed)}; in {entry.folder}")
     return 0
+
+
+def _use(arguments: argparse.Namespace, folder: Path) -> None:
+    """Let the installed robot's policy start anew: it opened its bundle before there were these engines."""
+    from interfaces.installed import Installation
+    from runtime.bundles.policy_unit import restart_policy
+
+    there = Installation()
+    if folder.absolute() == there.engines and not arguments.no_restart:
+        said, _ = restart_policy(there.state)
+        print(said)
 
 
 def _kept(climbed: Climbed) -> str:

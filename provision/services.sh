@@ -157,9 +157,18 @@ shelf() { # version folder, action of `forerun bundle`, its object and options
     --trusted-keys "$ROOT$SETTINGS/trusted-keys")
 }
 
-build_engines() {
-  [[ -e $ROOT$OPT/current ]] && is_jetson || return 0
-  say "No engines are built: this version runs bundles on ONNX Runtime"
+build_engines() { # of the bundle in charge, on the very board; one without them runs on the processor, so that what fails here stops nothing
+  local before
+  [[ ! $ROOT && ! $DRY_RUN && -e $OPT/current && -e $ROBOT ]] && is_jetson || return 0
+  say "Engines for the GPU: built on this board, which takes minutes the first time"
+  before=$(engine_records)
+  (cd / && "$OPT/current/venv/bin/python" -I -m forerun build --shelf "$STATE" --cache "$CACHE/engines") ||
+    printf '  the robot runs on the processor until sudo forerun build has built them\n'
+  [[ $(engine_records) == "$before" ]] || CHANGES=$((CHANGES + 1))
+}
+
+engine_records() { # prints what tells one set of engines from another: a record is replaced, never written over
+  stat -c '%n %i %Y' "$CACHE"/engines/*/record.toml 2>/dev/null || true
 }
 
 # --- the end
