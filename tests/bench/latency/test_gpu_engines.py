@@ -87,10 +87,7 @@ def test_a_board_without_engines_brings_nobody(manifest: BundleManifest, gpu: py
 
 @pytest.mark.parametrize(("graph", "urgent"), [("foresight", False), ("action", True)])
 def test_an_engine_of_this_board_takes_part(
-    graph: str,
-    urgent: bool,
-    manifest: BundleManifest,
-    gpu: pytest.MonkeyPatch,
+    graph: str, manifest: BundleManifest, gpu: pytest.MonkeyPatch, *, urgent: bool
 ) -> None:
     def cached(manifest: BundleManifest, gpu: object) -> Entry:
         del manifest, gpu
