@@ -247,6 +247,27 @@ def test_closing_gives_everything_back_but_what_a_caller_looks_at(
     assert machine.live == 0
 
 
+def test_an_engine_that_hangs_is_not_pulled_from_under_its_thread(
+    machine: FakeDriver, open_graph: Open, action: GraphSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.tensorrt.engine._CLOSE_S", 0.01)
+    engine, came = open_graph(action), list[NDArray[Any]]()
+    live = machine.live
+    machine.call("fake_hold", 1)
+    thread = threading.Thread(target=lambda: came.append(engine.run(inputs_of(action, 1))["positions"].copy()))
+    thread.start()
+    until_ns = time.monotonic_ns() + int(PATIENCE_S * 0.5e9)
+    while machine.call("fake_waiting") < 1 and time.monotonic_ns() < until_ns:
+        time.sleep(0.001)
+    engine.close()
+    assert machine.live == live
+    machine.call("fake_hold", 0)
+    thread.join(PATIENCE_S)
+    np.testing.assert_allclose(came[0], expected(action, inputs_of(action, 1))["positions"], rtol=1e-5)
+    with pytest.raises(DeviceError, match="graph: the engine is closed"):
+        engine.run(inputs_of(action, 1))
+
+
 @pytest.mark.parametrize("case", ["runs", "stays", "faults"])
 def test_the_process_ends_well(fake_library: Path, case: str) -> None:
     # With engines closed, open, or failed; the same with the true pycuda: test_memory_pycuda.py.
