@@ -78,6 +78,6 @@ class Artefact:
 
 
 def _check_file(file: str, sha256: str) -> None:
-    plain = Path(file).name == file and bool(file)
+    plain = Path(file).name == file and file not in {"", ".."} and file.isprintable()
     require(plain, "file", file, "a file name inside the bundle's folder")
     require(len(sha256) == 64, "sha256", sha256, "64 hexadecimal digits")

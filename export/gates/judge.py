@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from export.gates.figures import Figures, Worst
-from export.gates.limits import ACTION_COSINE, ACTION_ERROR, FORESIGHT_COSINE, Limits, within
+from export.gates.limits import ACTION_COSINE, ACTION_ERROR, AT_MOST, FORESIGHT_COSINE, Limits, within
 from interfaces.bundle_artefact import Gate
 
 
@@ -18,14 +20,15 @@ def judge(figures: Figures, limits: Limits) -> tuple[Gate, ...]:
 
 
 def judged(name: str, limit: float, worst: Worst) -> Gate:
-    """Return one gate; NaN fails it."""
+    """Return one gate; NaN fails it, and is written as the infinity that is as bad: manifests hold no NaN."""
     outcome = "passed" if within(name, worst.value, limit) else "failed"
-    return Gate(name=name, limit=limit, measured=worst.value, outcome=outcome, worst=worst.where)
+    measured = worst.value if not math.isnan(worst.value) else math.inf if name in AT_MOST else -math.inf
+    return Gate(name=name, limit=limit, measured=measured, outcome=outcome, worst=worst.where)
 
 
 def skipped(name: str, limits: Limits, why: str) -> Gate:
-    """Return a gate that was not measured, and why not."""
-    return Gate(name=name, limit=limits.of(name), measured=float("nan"), outcome="skipped", worst=why)
+    """Return a gate that was not measured, and why not; its figure, 0, means nothing."""
+    return Gate(name=name, limit=limits.of(name), measured=0.0, outcome="skipped", worst=why)
 
 
 def all_passed(gates: tuple[Gate, ...]) -> bool:
