@@ -1,6 +1,7 @@
 """The benchmark of the TensorRT runner prints every row, on a fake GPU; what the rows say needs a true one."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 
 from bench import tensorrt_runner
 from bench.tensorrt_runner import Graph, alone, durations, together
-from interfaces.bundle_manifest import GraphSpec, TensorSpec
+from interfaces.bundle_manifest import GraphSpec, TensorSpec, load_manifest
 from interfaces.errors import DeviceError
+from tests.runtime.tensorrt.fake_engines import store_engines
 from tests.runtime.tensorrt.fake_machine import built_library, fake_machine
 from tests.runtime.tensorrt.fake_tensorrt import plan_of
 
@@ -61,3 +63,20 @@ def test_runs_that_warm_up_do_not_count(library: Path, monkeypatch: pytest.Monke
         assert driver.calls("cuGraphLaunch") == before + 17
         assert 0 < took.p50_ms <= took.p99_ms <= took.max_ms
         engine.close()
+
+
+def test_it_finds_the_bundles_engines_or_says_how_to_build_them(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = Path(__file__).parents[1] / "data/tiny_bundle"
+    monkeypatch.setattr("runtime.policy.inference_choice.cache_folders", lambda: (tmp_path / "engines",))
+    monkeypatch.setattr(sys, "argv", ["tensorrt_runner", str(bundle), "--runs", "3"])
+    with fake_machine(library) as (driver, _):
+        with pytest.raises(SystemExit, match="no engines were built for bundle tiny on this board: `forerun build "):
+            tensorrt_runner.main()
+        store_engines(load_manifest(bundle), tmp_path / "engines", parity_max_abs=1e9)
+        tensorrt_runner.main()
+        assert driver.live == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("TensorRT 10.3.0 on Orin (fake) (compute capability 8.7, integrated")
+    assert len([line for line in lines if ROW.fullmatch(line)]) == 10
