@@ -42,6 +42,7 @@ class _Part:
 
     graph: str
     block: Block
+    path: tuple[str, ...]  # its modules, from the outermost, its own word, and its name, which no other has
     kept_by: KeptBy | None
     reason: str
 
@@ -51,28 +52,26 @@ def units_of(
 ) -> tuple[Unit, ...]:
     """Return the units of a policy's graphs, in their order; `blocks` are those of each graph by its name.
 
-    Units are single blocks where there are few enough; else modules, as deep as `units_max` allows, and what is kept for one
+    Units are single blocks where there are few enough; else modules, those of much work split furthest, and what is kept for one
     reason is one unit. `pinned` holds names that a person keeps in higher precision: "conv_2", "foresight/policy.stem.*". A name
     fits a block of that name, and every block of a module of that name. Raises ConfigError for a pin that fits no block.
     """
     parts = [part for graph, of_graph in blocks.items() for part in _parts(graph, of_graph, pinned)]
     _check_pins(pinned, parts)
-    single = _grouped(parts, None)
-    if len(single) <= units_max:
-        return single
-    deepest = max(part.block.name.count(".") for part in parts) + 1
-    for depth in range(deepest, 1, -1):
-        units = _grouped(parts, depth)
-        if len(units) <= units_max:
-            return units
-    return _grouped(parts, 1)
+    single = [_Group((part.path[-1],), [part]) for part in parts]
+    groups = single if len(single) <= units_max else _joined(parts, units_max)
+    return tuple(_unit(group) for group in sorted(groups, key=lambda group: parts.index(group.parts[0])))
 
 
 def _parts(graph: str, blocks: Iterable[Block], pinned: Collection[str]) -> Iterable[_Part]:
+    module: tuple[str, ...] = ()
     for block in blocks:
         pins = [pin for pin in pinned if _fits(pin, graph, block.name)]
         kept_by: KeptBy | None = "pinned" if pins else "default" if block.kept_because is not None else None
-        yield _Part(graph=graph, block=block, kept_by=kept_by, reason=", ".join(pins) or block.kept_because or "")
+        *words, last = block.name.split(".")
+        module = tuple(words) or module  # a block whose module the exporter forgot lies beside the one before it
+        reason = ", ".join(pins) or block.kept_because or ""
+        yield _Part(graph=graph, block=block, path=(*module, last, block.name), kept_by=kept_by, reason=reason)
 
 
 def _fits(pin: str, graph: str, block: str) -> bool:
@@ -88,28 +87,60 @@ def _check_pins(pinned: Collection[str], parts: list[_Part]) -> None:
             raise ConfigError("the export's options", "pin", pin, f"the name of a block, such as {', '.join(near)}")
 
 
-def _grouped(parts: list[_Part], depth: int | None) -> tuple[Unit, ...]:
-    """Join parts by the first `depth` words of their names, and what is kept by its reason; None: nothing is joined."""
-    groups: dict[tuple[str, ...], list[_Part]] = defaultdict(list)
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Parts whose paths begin alike."""
+
+    prefix: tuple[str, ...]
+    parts: list[_Part]
+
+    @property
+    def macs(self) -> int:
+        return sum(part.block.macs for part in self.parts)
+
+    def split(self) -> list[_Group]:
+        """Return the groups of the next word that differs; of one part, itself."""
+        depth = len(self.prefix) + 1
+        while len(self.parts) > 1:
+            groups: dict[tuple[str, ...], list[_Part]] = defaultdict(list)
+            for part in self.parts:
+                groups[part.path[:depth]].append(part)
+            if len(groups) > 1:
+                return [_Group(prefix, parts) for prefix, parts in groups.items()]
+            depth += 1
+        return [self]
+
+
+def _joined(parts: list[_Part], units_max: int) -> list[_Group]:
+    """Join what is kept by its reason, and the others by module: the largest group is split first, while there is room."""
+    kept: dict[tuple[str, ...], list[_Part]] = defaultdict(list)
+    free: dict[str, list[_Part]] = defaultdict(list)
     for part in parts:
-        if depth is None:
-            key = (part.graph, part.block.name)
-        elif part.kept_by is not None:
-            key = (part.graph, part.kept_by, part.reason)
+        if part.kept_by is None:
+            free[part.graph].append(part)
         else:
-            key = (part.graph, "", ".".join(part.block.name.split(".")[:depth]))
-        groups[key].append(part)
-    return tuple(_unit(key[-1], group) for key, group in groups.items())
+            kept[part.graph, part.kept_by, part.reason].append(part)
+    done = [_Group((reason,), of_reason) for (_, _, reason), of_reason in kept.items()]
+    waiting = [_Group((), of_graph) for of_graph in free.values()]
+    while waiting:
+        largest = max(waiting, key=lambda group: group.macs)
+        waiting.remove(largest)
+        smaller = largest.split()
+        if len(smaller) > 1 and len(done) + len(waiting) + len(smaller) <= units_max:
+            waiting += smaller
+        else:
+            done.append(largest)
+    return done
 
 
-def _unit(name: str, parts: list[_Part]) -> Unit:
-    first = parts[0]
+def _unit(group: _Group) -> Unit:
+    parts, first = group.parts, group.parts[0]
     return Unit(
-        name=first.block.name if len(parts) == 1 else name,
+        name=first.block.name if len(parts) == 1 else ".".join(group.prefix) or "everything else",
         graph=first.graph,
         kind=", ".join(dict.fromkeys(part.block.kind for part in parts)),
         blocks=tuple(part.block.name for part in parts),
-        macs=sum(part.block.macs for part in parts),
+        macs=group.macs,
         kept_by=first.kept_by,
         reason=first.reason,
     )

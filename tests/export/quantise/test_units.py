@@ -31,16 +31,39 @@ def test_few_blocks_are_units_of_their_own() -> None:
     ("most", "names"),
     [
         (12, [f"net.{module}.{part}.{leaf}" for module in "ab" for part in "xyz" for leaf in ("conv1", "conv2")]),
-        (11, [f"net.{module}.{part}" for module in "ab" for part in "xyz"]),
-        (5, ["net.a", "net.b"]),
-        (1, ["net"]),
+        (7, [*(f"net.a.x.{leaf}" for leaf in ("conv1", "conv2")), "net.a.y", "net.a.z", *(f"net.b.{part}" for part in "xyz")]),
+        (6, [f"net.{module}.{part}" for module in "ab" for part in "xyz"]),
+        (5, ["net.a.x.conv1", "net.a.x.conv2", "net.a.y", "net.a.z", "net.b"]),
+        (3, ["net.a", "net.b"]),
+        (1, ["everything else"]),
     ],
-)
-def test_many_blocks_are_joined_by_module_as_deep_as_their_number_allows(most: int, names: list[str]) -> None:
+)  # fmt: skip
+def test_many_blocks_are_joined_by_module(most: int, names: list[str]) -> None:
     units = units_of({"foresight": deep()}, units_max=most)
     assert [unit.name for unit in units] == names
     assert sum(unit.macs for unit in units) == 1200
     assert {one for unit in units for one in unit.blocks} == {one.name for one in deep()}
+
+
+def test_what_is_much_work_is_split_furthest() -> None:
+    blocks = (*deep(), block("net.c.x.large1", macs=5000), block("net.c.x.large2", macs=5000))
+    units = units_of({"foresight": blocks}, units_max=4)
+    assert [unit.name for unit in units] == ["net.a", "net.b", "net.c.x.large1", "net.c.x.large2"]
+
+
+def test_a_block_without_a_module_lies_beside_the_one_before_it() -> None:
+    blocks = (
+        block("net.a.one"),
+        block("node_linear_1"),
+        block("net.b.one"),
+        block("node_linear_2"),
+        block("net.b.two"),
+    )
+    units = units_of({"foresight": blocks}, units_max=2)
+    assert [(unit.name, unit.blocks) for unit in units] == [
+        ("net.a", ("net.a.one", "node_linear_1")),
+        ("net.b", ("net.b.one", "node_linear_2", "net.b.two")),
+    ]
 
 
 def test_what_is_kept_is_joined_by_its_reason_and_never_with_what_is_not() -> None:
