@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from export.module_names import name_by_module
 from interfaces.errors import BundleError
 
 OPSET = 20
@@ -86,8 +87,9 @@ def _reason(error: BaseException) -> str:
 
 
 def strip_traces(path: Path) -> None:
-    """Take out of a graph where its exporter ran: stack traces with the folders of the machine it was made on."""
+    """Take out of a graph where its exporter ran: stack traces with the folders of the machine. The modules' names stay."""
     model = onnx.load(path)
+    name_by_module(model)
     graph = model.graph
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from onnx import ModelProto, NodeProto
+from onnx import ModelProto, NodeProto, TensorProto
 
 from export.quantise.graph_index import GraphIndex
 
@@ -21,6 +21,9 @@ Kind = Literal["conv", "linear", "product"]
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _CPU_MACS_MIN = 1_000_000  # measured: 0.7 M took 16 us in fp32 and 17 us with all that INT8 needs around it
 _WAVES = ("Sin", "Cos")  # a time or position embedding begins with these
+_PREPARATIONS = (
+    "Cast", "Unsqueeze", "Squeeze", "Reshape", "Transpose", "Slice", "Gather", "Pad", "Resize", "AveragePool", "MatMul",
+)  # fmt: skip
 _ON_THE_WAY_TO_SOFTMAX = ("Reshape", "Transpose", "Mul", "Div", "Add", "Sub", "Where", "Cast", "Squeeze", "Unsqueeze")
 
 
@@ -158,6 +161,7 @@ class _Reasons:
         index = self._index
         reach: dict[str, set[str]] = {name: {name} for name in index.inputs}
         behind: dict[str, set[str]] = dict(reach)
+        pictures = {name for name in index.inputs if index.dtype(name) == TensorProto.UINT8}
         for node in index.nodes:
             found: set[str] = set()
             for name in node.input:
@@ -165,10 +169,18 @@ class _Reasons:
                     found |= behind.get(name, set())
             if node.op_type in _WAVES:
                 found = {_WAVES[0]}
+            if self._prepares(node) and pictures.issuperset(set(node.input) - index.constants):
+                pictures.update(node.output)  # what resizes a picture as a product is no layer
             for name in node.output:
                 reach[name] = found
-                behind[name] = {""} if self._is_weighted(node) else found
+                behind[name] = {""} if self._is_weighted(node) and name not in pictures else found
         return reach
+
+    def _prepares(self, node: NodeProto) -> bool:
+        """Say whether a node moves, casts, scales or resizes a picture: by one number, or by a matrix without a bias."""
+        if node.op_type in ("Add", "Sub", "Mul", "Div"):
+            return all(self._index.size(name) == 1 for name in node.input if name in self._index.constants)
+        return node.op_type in _PREPARATIONS
 
     def _reach_backward(self) -> set[str]:
         """Return the tensors from which the outputs of the graph are reached with no further product with weights."""
