@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bench.latency.contender import Contender
+from bench.latency.memory import memory_command
 from interfaces.bundle_artefact import GraphFile, Precision
 from interfaces.bundle_manifest import BundleManifest, GraphSpec
 from interfaces.engine import Engine, Tensors
@@ -36,7 +36,7 @@ def bundle_contenders(
             precision=precision,
             run=open_contender(way, folder, manifest, precision, graph, threads),
             file_bytes=sum((folder / each.file).stat().st_size for each in _file(manifest, precision, graph).files),
-            memory_command=_memory_command(way, folder, precision, graph, threads),
+            memory_command=memory_command(way, folder, precision, graph, threads),
         )
         for precision in ordered
         for way in _ways(precision)
@@ -79,11 +79,6 @@ def _name(way: Way, threads: int) -> str:
         "plain-threads": f"ONNX Runtime, threads {threads}",
     }
     return names[way]
-
-
-def _memory_command(way: Way, folder: Path, precision: Precision, graph: str, threads: int) -> tuple[str, ...]:
-    asked = (way, str(folder.resolve()), precision, graph, str(threads))
-    return (sys.executable, "-m", "bench.latency.memory", *asked)
 
 
 def _file(manifest: BundleManifest, precision: Precision, graph: str) -> GraphFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from bench.latency.contender import Contender
+from bench.latency.memory import memory_command
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine import Tensors
 from interfaces.engine_cache import Entry
@@ -35,11 +35,9 @@ def gpu_contenders(folder: Path, manifest: BundleManifest, graph: str) -> list[C
             precision=f"{plan.precision} plan",
             run=_open(entry, manifest, graph),
             file_bytes=plan.size_bytes,
-            memory_command=(
-                sys.executable, "-m", "bench.latency.memory", "tensorrt", str(folder.resolve()), plan.precision, graph, "1",
-            ),
+            memory_command=memory_command("tensorrt", folder, plan.precision, graph, 1),
         )
-    ]  # fmt: skip
+    ]
 
 
 def open_on_gpu(manifest: BundleManifest, graph: str) -> Callable[[Tensors], NDArray[Any]]:

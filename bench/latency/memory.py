@@ -17,7 +17,9 @@ from typing import Any, cast
 from interfaces.errors import DeviceError
 
 _TIME_LIMIT_S = 600.0
-_ROOT = Path(__file__).parents[2]  # where `-m` finds the program, wherever this one was started
+# Not -m: that looks in the working directory first, which is anybody's.
+_RUN = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+_ROOT = str(Path(__file__).parents[2])
 
 
 def resident_bytes() -> int:
@@ -26,16 +28,22 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def memory_command(way: str, folder: Path, precision: str, graph: str, threads: int) -> tuple[str, ...]:
+    """Return the program that opens one contender of a bundle, runs it once, and prints by how many bytes it grew."""
+    asked = (way, str(folder.resolve()), precision, graph, str(threads))
+    return (sys.executable, "-c", _RUN, _ROOT, "bench.latency.memory", *asked)
+
+
 def grown_bytes(command: tuple[str, ...]) -> int:
     """Return what a program that measures itself prints last; raises DeviceError with its last words when it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False, cwd=_ROOT)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIME_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
-        raise DeviceError(f"measuring memory: {command[2]} took more than {_TIME_LIMIT_S:.0f} s") from error
+        raise DeviceError(f"its memory was not measured: it took more than {_TIME_LIMIT_S:.0f} s") from error
     words = done.stdout.split()
     if done.returncode != 0 or not words or not words[-1].lstrip("-").isdigit():
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        raise DeviceError(f"measuring memory: {command[2]} ended with {done.returncode} and said: {last}")
+        raise DeviceError(f"its memory was not measured: the process ended with {done.returncode} and said: {last}")
     return int(words[-1])
 
 

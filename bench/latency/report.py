@@ -40,7 +40,7 @@ def latency_table(title: str, measured: Sequence[Measured], memory: Memory) -> T
             f"{speed:.2f}",
             "" if each is measured[0] else f"{low:.2f}-{high:.2f}",
             "-" if grown is None else f"{grown / 1e6:.1f}",
-            f"{each.contender.file_bytes / 1e6:.2f}",
+            f"{each.contender.file_bytes / 1e6:.2f}" if each.contender.file_bytes else "-",
         )
     return table
 
