@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import ModelProto, ValueInfoProto
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 from onnxruntime.quantization import calibrate
 
 from export.quantise.blocks import WEIGHTED
@@ -125,6 +125,38 @@ class _Calibrater(_MinMaxCalibrater):
         self.model_original_outputs = {value.name for value in model.graph.output}
         self.augment_graph()
         self.create_inference_session()
+
+    def augment_graph(self) -> None:
+        """Put the reductions behind what they look at, as ONNX Runtime does, which takes the square of the graph's size."""
+        graph = self.model.graph
+        names, values = self.select_tensors_to_calibrate(self.model)
+        flat = numpy_helper.from_array(np.array([-1], np.int64), "forerun_flat")
+        graph.initializer.append(flat)
+        axes_are_inputs = any(
+            opset.version >= 18 for opset in self.model.opset_import if opset.domain in ("", "ai.onnx")
+        )
+        behind: dict[str, list[NodeProto]] = {}
+        for name in sorted(names):
+            kind = values[name].type.tensor_type
+            axes = [0, *range(2, len(kind.shape.dim))]
+            for reduction in ("ReduceMin", "ReduceMax"):
+                found = f"{name}_{reduction}"  # the name by which ONNX Runtime knows it again
+                node = helper.make_node(reduction, [name], [f"{found}_Reshape"], name=found, keepdims=1)
+                if axes_are_inputs:
+                    graph.initializer.append(numpy_helper.from_array(np.array(axes, np.int64), f"{found}_axes"))
+                    node.input.append(f"{found}_axes")
+                else:
+                    node.attribute.append(helper.make_attribute("axes", axes))
+                reshape = helper.make_node("Reshape", [f"{found}_Reshape", flat.name], [found], name=f"{found}_Reshape")
+                behind.setdefault(name, []).extend((node, reshape))
+                graph.output.append(helper.make_tensor_value_info(found, kind.elem_type, [None]))
+        nodes = [probe for value in graph.input for probe in behind.get(value.name, [])]
+        for node in graph.node:
+            nodes += [node, *(probe for name in node.output for probe in behind.get(name, []))]
+        nodes = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+        del graph.node[:]
+        graph.node.extend(nodes)
+        onnx.save(self.model, self.augmented_model_path)
 
     def measure(self, rows: Iterator[dict[str, NDArray[Any]]]) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """Return the ranges over some samples; merging two sets of them is what ONNX Runtime cannot do by channel."""
