@@ -1,7 +1,10 @@
 """Both graphs of S-VAM at the size of the paper, with random weights: what export, memory and disk cost, and something to try engines on.
 
-`python -m export.paper_scale --folder FOLDER [--precision fp16|fp32]` writes foresight.<precision>.onnx with its weights beside it
+`python -m export.paper_scale --folder FOLDER [--precision fp16|fp32] [--check]` writes foresight.<precision>.onnx, its weights beside it
 (1.9 billion of them), action.<precision>.onnx and samples.npz, and says time, peak memory, sizes and parameters.
+
+`--check` runs one picture through torch and through ONNX Runtime and says how far their tokens are apart; it takes minutes, and in fp16
+says little, because ONNX Runtime computes halves in float32 on a processor.
 
 FP16 means what `policy.half()` means: halves inside, the contract's bytes and float32 outside. The later half of the UNet and the
 autoencoder's decoder are never made: the foresight does not contain them.
@@ -10,25 +13,29 @@ autoencoder's decoder are never made: the foresight does not contain them.
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import math
 import resource
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from torch import nn
 
 from export.bundle_writer import WEIGHTS_SUFFIX
-from export.onnx_graphs import OPSET, Arrays, Graph
+from export.module_names import name_by_module
+from export.onnx_graphs import OPSET, Arrays, Graph, run_torch
 from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples, svam_graphs
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
@@ -50,6 +57,7 @@ class Exported:
     graph_bytes: int
     weights_bytes: int
     export_s: float
+    worst_difference: float | None = None  # of ONNX Runtime from torch, where that was asked for
 
 
 def paper_config() -> SvamConfig:
@@ -114,6 +122,7 @@ def _tidy(path: Path) -> tuple[int, int]:
     in_one_file = not made.exists() or made.stat().st_size < LARGEST_FILE_BYTES
     model = onnx.load(path, load_external_data=in_one_file)
     graph = model.graph
+    name_by_module(model)
     for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
     weights = path.with_name(path.name + WEIGHTS_SUFFIX)
@@ -135,23 +144,51 @@ def peak_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def export_paper_scale(folder: Path, config: SvamConfig, precision: Precision, progress: Progress) -> list[Exported]:
-    """Write both graphs and samples.npz, with torch's tokens for the action graph left random: a forward takes minutes here."""
+def export_paper_scale(
+    folder: Path, config: SvamConfig, precision: Precision, progress: Progress, *, check: bool = False
+) -> list[Exported]:
+    """Write both graphs and samples.npz; the action graph is made from random tokens, because a foresight takes minutes here."""
     folder.mkdir(parents=True, exist_ok=True)
-    progress(0, 3, "making random weights")
-    policy = hollow_policy(config, precision)
     samples = random_samples(config, n_samples=4)
     draw = np.random.default_rng(1)
     tokens = draw.standard_normal((4, config.n_tokens, config.token_dim)).astype(np.float32)
-    exported: list[Exported] = []
-    for done, graph in enumerate(svam_graphs(policy), start=1):
-        progress(done, 3, f"exporting the {graph.name} graph")
-        path = folder / f"{graph.name}.{precision}.onnx"
-        exported.append(write_graph(graph, {**samples, "tokens": tokens}, path))
+    told: Arrays = {**samples, "tokens": tokens}
+    progress(0, 4, "making random weights")
+    exported, wanted = _from_torch(folder, hollow_policy(config, precision), told, progress, check=check)
     with (folder / "samples.npz").open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **samples)
-    progress(3, 3, "written")
+    if check:
+        gc.collect()  # ONNX Runtime's copy of the weights comes in the place of torch's
+        progress(3, 4, "running both graphs in ONNX Runtime")
+        differences = [_difference(one.path, told, output) for one, output in zip(exported, wanted, strict=True)]
+        exported = [replace(one, worst_difference=worst) for one, worst in zip(exported, differences, strict=True)]
+    progress(4, 4, "written")
     return exported
+
+
+def _from_torch(
+    folder: Path, policy: SvamPolicy, told: Arrays, progress: Progress, *, check: bool
+) -> tuple[list[Exported], list[NDArray[np.float32]]]:
+    """Return what was written, and torch's output on the first sample of each graph where that is asked for."""
+    precision = "fp16" if policy.goal_table.dtype == torch.float16 else "fp32"
+    exported: list[Exported] = []
+    wanted: list[NDArray[np.float32]] = []
+    for done, graph in enumerate(svam_graphs(policy), start=1):
+        progress(done, 4, f"exporting the {graph.name} graph")
+        exported.append(write_graph(graph, told, folder / f"{graph.name}.{precision}.onnx"))
+        if check:
+            progress(done, 4, f"running the {graph.name} graph in torch")
+            wanted.append(run_torch(graph, {name: told[name][:1] for name in graph.inputs})[0])
+    return exported, wanted
+
+
+def _difference(path: Path, told: Arrays, wanted: NDArray[np.float32]) -> float:
+    runtime: Any = onnxruntime  # partly without types
+    options = runtime.SessionOptions()
+    options.add_session_config_entry("session.disable_prepacking", "1")  # a second copy of all weights, for speed
+    session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    inputs = {tensor.name: np.asarray(told[tensor.name][0]) for tensor in session.get_inputs()}
+    return float(np.abs(np.asarray(session.run(None, inputs)[0]) - wanted).max())
 
 
 def main() -> None:
@@ -159,17 +196,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where the files go: 4 GB in fp16, 8 in fp32")
     parser.add_argument("--precision", choices=("fp16", "fp32"), default="fp16")
+    parser.add_argument("--check", action="store_true", help="compare one output with torch's, in minutes")
     arguments = parser.parse_args()
     console = Console()
     with console.status("starting") as status:
         exported = export_paper_scale(
-            arguments.folder, paper_config(), arguments.precision, lambda _done, _total, text: status.update(text)
-        )
-    table = Table("graph", "weights, M", "nodes", "graph, MB", "weights file, MB", "export, s")
+            arguments.folder, paper_config(), arguments.precision,
+            lambda _done, _total, text: status.update(text), check=arguments.check,
+        )  # fmt: skip
+    table = Table("graph", "weights, M", "nodes", "graph, MB", "weights file, MB", "export, s", "max-abs off torch")
     for one in exported:
         table.add_row(
             one.path.name, f"{one.n_weights / 1e6:.1f}", str(one.n_nodes), f"{one.graph_bytes / 1e6:.1f}",
             f"{one.weights_bytes / 1e6:.0f}", f"{one.export_s:.0f}",
+            "not asked" if one.worst_difference is None else f"{one.worst_difference:.1e}",
         )  # fmt: skip
     console.print(table)
     console.print(f"peak memory {peak_rss_bytes() / 1e9:.2f} GB")
