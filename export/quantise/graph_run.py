@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from export.quantise.graph_files import ONE_PIECE_MAX_BYTES, weights_bytes, write_graph
+from export.quantise.true_rounding import with_true_rounding
 from interfaces.errors import BundleError
 from interfaces.sample_file import Samples
 
@@ -74,6 +75,7 @@ def _open(model: ModelProto, threads: int, *, integer_kernels: bool) -> Any:
     options.add_session_config_entry("session.disable_quant_qdq", "0" if integer_kernels else "1")
     # A spinning worker would hold a core that other work of the export waits for.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    model = with_true_rounding(model)
     try:
         if weights_bytes(model) <= ONE_PIECE_MAX_BYTES:
             return _ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
