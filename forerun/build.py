@@ -56,13 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it."""
     from interfaces.engine_cache import cache_folder
+    from interfaces.errors import RefusedError
 
     folder: Path = arguments.cache or cache_folder()
     if arguments.list:
         return _list(folder)
-    if arguments.prune:
-        return _prune(folder)
-    return _build(arguments, folder)
+    try:
+        return _prune(folder) if arguments.prune else _build(arguments, folder)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or folder}: {error.strerror}; nothing changed") from error
 
 
 def _list(folder: Path) -> int:

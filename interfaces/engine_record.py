@@ -62,6 +62,8 @@ class Tried:
     why: str  # in words; of the one kept, empty
     build_s: float = 0.0
     size_bytes: int = 0  # of the plan; 0 where there is none
+    weights_bytes: int = 0  # as they are stored in it: they tell what is INT8; 0 where TensorRT does not say
+    warnings: tuple[str, ...] = ()  # of TensorRT
     runs: int = 0  # that were timed
     p50_ms: float | None = None
     p99_ms: float | None = None

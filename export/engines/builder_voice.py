@@ -10,7 +10,8 @@ from typing import Any
 
 Progress = Callable[[int, int, str], None]
 
-_KEPT_MAX = 50  # a graph may give one warning per node
+_KEPT_MAX = 30  # a graph may give one warning per node
+_LINE_MAX = 1000  # characters
 _WEIGHTS = re.compile(r"Total Weights Memory: (\d+) bytes")
 SHARES = 1000  # how fine the progress of one build is told
 
@@ -29,8 +30,9 @@ class Said:
         if weights:
             self.weights_bytes += int(weights.group(1))
         kept = {"WARNING": self.warnings, "ERROR": self.errors, "INTERNAL_ERROR": self.errors}.get(severity)
-        if kept is not None and text not in kept and len(kept) < _KEPT_MAX:
-            kept.append(text)
+        line = " ".join(text.split())[:_LINE_MAX]
+        if kept is not None and line not in kept and len(kept) < _KEPT_MAX:
+            kept.append(line)
 
 
 class Phases:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from export.engines.evidence import Evidence, Reference
 from export.engines.trial import largest_difference
 from export.gates.figures import compare
 from export.gates.judge import judge, skipped
-from export.gates.limits import ACTION_COSINE, ACTION_ERROR, AT_MOST, FORESIGHT_COSINE, Limits, limits_of
+from export.gates.limits import ACTION_COSINE, ACTION_ERROR, FORESIGHT_COSINE, Limits, limits_of
 from interfaces.bundle_artefact import Gate
 from interfaces.engine_record import EnginePrecision
 from interfaces.graph_contract import FORESIGHT_GRAPH
@@ -35,7 +33,7 @@ def graph_gates(
     """Return the gates of one graph on the held-out frames; the other graph is the reference."""
     limits, names = limits_for(precision), _OF_GRAPH[graph == FORESIGHT_GRAPH]
     if evidence.reference is None or found is None:
-        return tuple(_plain(skipped(name, limits, evidence.why_none)) for name in names)
+        return tuple(skipped(name, limits, evidence.why_none) for name in names)
     is_foresight = graph == FORESIGHT_GRAPH
     tokens = found if is_foresight else evidence.reference.tokens
     positions = evidence.reference.positions if is_foresight else found
@@ -73,11 +71,4 @@ def _judged(
     reference: Reference, tokens: NDArray[Any], positions: NDArray[Any], limits: Limits, joints: tuple[str, ...]
 ) -> tuple[Gate, ...]:
     figures = compare(reference.tokens, reference.positions, tokens, positions, joints)
-    return tuple(_plain(gate) for gate in judge(figures, limits))
-
-
-def _plain(gate: Gate) -> Gate:
-    """Return a gate whose figure a TOML file can hold: what is no number is as bad as can be."""
-    if not math.isnan(gate.measured):
-        return gate
-    return replace(gate, measured=math.inf if gate.name in AT_MOST else -math.inf)
+    return judge(figures, limits)

@@ -127,6 +127,8 @@ class Ladder:
             why=bad,
             build_s=round(built.build_s, 3),
             size_bytes=built.plan.stat().st_size,
+            weights_bytes=built.result.weights_bytes,
+            warnings=built.result.warnings,
             runs=latency.runs,
             p50_ms=latency.p50_ms,
             p99_ms=latency.p99_ms,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import shutil
 import signal
@@ -126,7 +127,7 @@ def test_where_none_passes_the_cache_stays_as_it_was(
     place: Path, build: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = contents(place / "cache")
-    assert build(str(place / "tiny"), *options("--memory-mb", "13")) == 1
+    assert build(str(place / "tiny"), "--candidates", "fp16", "--memory-mb", "13") == 1
     assert "failed: no kernel for it" in (told := capsys.readouterr().out)
     assert "no candidate passed: tiny has no engines here, and runs on ONNX Runtime" in told
     assert contents(place / "cache") == before
@@ -165,6 +166,20 @@ def test_a_cache_that_everybody_may_write_is_refused(
     (place / "cache").chmod(0o777)
     assert build(str(place / "tiny"), *options()) == 2
     assert "everybody may write it" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_told_of_in_one_line(
+    place: Path, build: Build, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(place / "cache")
+
+    def full(*_paths: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "foresight.plan")
+
+    monkeypatch.setattr("export.engines.cache_changes.os.rename", full)
+    assert build(str(place / "tiny"), "--candidates", "fp16") == 2
+    assert "foresight.plan: No space left on device; nothing changed" in capsys.readouterr().err
+    assert contents(place / "cache") == before
 
 
 @pytest.mark.parametrize(
@@ -237,7 +252,7 @@ def test_without_tensorrt_one_line_says_what_is_missing_and_what_to_do(
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_broken_off_in_the_middle_the_engines_stay_as_they_were(place: Path, end: signal.Signals, build: Build) -> None:
     before = entry_in(place)
-    command = ("forerun", "hang", "build", str(place / "tiny"), "--cache", str(place / "cache"), *options("--rebuild"))
+    command = ("forerun", "hang", "build", str(place / "tiny"), "--cache", str(place / "cache"), "--candidates", "fp16")
     process = subprocess.Popen(program(*command), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     folder = wait_for(lambda: next(iter((place / "cache").glob(".build-*/action-fp16")), None))
     process.send_signal(end)
