@@ -65,8 +65,7 @@ def fold_channel_scales(model: ModelProto, nodes: Collection[str], ranges: Range
     for node in convs.values():
         output = node.output[0]
         readers = index.consumers(output)
-        # What another integer kernel reads as it is has one scale.
-        if output not in index.outputs and all(reader.name not in nodes for reader in readers):
+        if output not in index.outputs and not any(_becomes_integer(reader, index, nodes, made) for reader in readers):
             low, high = (_ROOM_RATIO * limit for limit in ranges.channels(output))
             if all(reader.op_type == "QuickGelu" for reader in readers):
                 low = np.maximum(low, _SILU_LOW)
@@ -74,7 +73,10 @@ def fold_channel_scales(model: ModelProto, nodes: Collection[str], ranges: Range
             _fold_output(model, node, index, found[output])
     for tensor in dict.fromkeys(node.input[0] for node in convs.values()):
         readers = [node for node in index.consumers(tensor) if node.name in nodes]
-        if tensor not in made and all(node.name in convs and _group(node) == 1 for node in readers):
+        producer = index.producers.get(tensor)
+        if tensor in made or (producer is not None and _stands_between(producer, index, made)):
+            continue
+        if all(node.name in convs and _group(node) == 1 for node in readers):
             found[tensor] = _fold_input(readers, index, *ranges.channels(tensor))
     return found
 
@@ -141,6 +143,22 @@ def _has_own_weights(node: NodeProto, index: GraphIndex) -> bool:
     if node.op_type != "Conv" or node.input[1] not in index.initializers or len(index.consumers(node.input[1])) > 1:
         return False
     return len(node.input) < 3 or node.input[2] in index.initializers
+
+
+def _becomes_integer(node: NodeProto, index: GraphIndex, nodes: Collection[str], made: Collection[str]) -> bool:
+    """Say whether ONNX Runtime reads a quantised tensor with an integer kernel, which knows one scale for it.
+
+    That is a quantised node, and any other that stands between Q/DQ on all sides: it then fuses a QLinearAdd, and the like.
+    """
+    if node.name in nodes:
+        return True
+    quantised_behind = any(reader.name in nodes for name in node.output for reader in index.consumers(name))
+    return quantised_behind and _stands_between(node, index, made)
+
+
+def _stands_between(node: NodeProto, index: GraphIndex, made: Collection[str]) -> bool:
+    """Say whether all that a node reads are outputs of quantised convolutions."""
+    return all(name in made for name in node.input if name and name not in index.constants)
 
 
 def _group(node: NodeProto) -> int:

@@ -61,6 +61,12 @@ class GraphIndex:
         value = self._values.get(tensor)
         return value.type.tensor_type.elem_type if value is not None else 0
 
+    def complete(self, model: ModelProto) -> None:
+        """Write into the graph what it did not say of its tensors' shapes and types."""
+        graph = model.graph
+        said = {value.name for value in (*graph.input, *graph.output, *graph.value_info)}
+        graph.value_info.extend(value for name, value in self._values.items() if name not in said)
+
     def _find_constants(self) -> set[str]:
         """Return the tensors that no input reaches: weights, and what is computed from weights alone."""
         constants = set(self.initializers)

@@ -113,6 +113,7 @@ class _Calibrater(_MinMaxCalibrater):
 
     def __init__(self, path: Path, augmented: Path) -> None:
         model = onnx.load(path, load_external_data=False)
+        GraphIndex(model).complete(model)  # only tensors that the graph tells of are measured
         self.model = model
         self.op_types_to_calibrate = _MEASURED
         self.augmented_model_path = str(augmented)
