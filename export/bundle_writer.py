@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from export.onnx_graphs import Arrays, Graph, export_graph
 from export.torch_policy import TorchPolicy
-from interfaces.bundle_artefact import Artefact, GraphFile, HashedFile
+from interfaces.bundle_artefact import WEIGHTS_SUFFIX, Artefact, GraphFile, HashedFile
 from interfaces.bundle_manifest import (
     FORMAT,
     MANIFEST_FILE,
@@ -29,7 +29,6 @@ from interfaces.bundle_manifest import (
 from interfaces.graph_contract import check_contract, parity_key
 
 PARITY_SAMPLES = 8  # at most: they are run at every start of the robot
-WEIGHTS_SUFFIX = ".weights"  # of the file beside a graph above 2 GB
 
 # Other processors round differently; a wrong graph is off by orders of magnitude more.
 FORESIGHT_MAX_ABS = 2e-3

@@ -33,7 +33,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from export.bundle_writer import WEIGHTS_SUFFIX
 from export.module_names import name_by_module
 from export.onnx_graphs import OPSET, Arrays, Graph, run_torch
 from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples, svam_graphs

@@ -1,35 +1,160 @@
-"""Turn a finished run of `forerun distill` into a bundle: ONNX graphs, checked against torch, with manifest and parity samples."""
+"""Turn a policy into a bundle: ONNX graphs checked against torch, quantised for processor and TensorRT, each gated on held-out frames.
+
+The policy is a finished run of `forerun distill`, a bundle that is to be quantised anew (with frames of your own robot, say), or a function
+of your own in a Python file (docs/export.md)."""
 
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forerun.defaults import SIMULATED_ROBOT
+
+if TYPE_CHECKING:
+    from export.gates.closed_loop import Outcomes
+    from export.refine import Refinement
+    from interfaces.bundle_artefact import Precision
+    from interfaces.bundle_manifest import BundleManifest
+    from interfaces.sample_file import Samples
+
+StartStage = Callable[[str], Callable[[int, int, str], None]]
+PRECISIONS = ("fp16", "cpu-int8", "trt-int8")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("run", type=Path, help="folder of the run, with policy.pt and samples.npz")
-    parser.add_argument(
-        "bundle", type=Path, help="folder of the bundle to write, for example robots/bundles/so101-small"
-    )
+    parser.add_argument("source", help="folder of a run, or of a bundle, or FILE.py:FUNCTION")
+    parser.add_argument("bundle", type=Path, help="folder of the bundle to write, for example my-bundles/so101")
     parser.add_argument("--trained-on", default="", help="a line about data and training, for the manifest")
+    parser.add_argument(
+        "--precisions", nargs="*", choices=PRECISIONS, default=PRECISIONS, metavar="P",
+        help=f"beside fp32: {', '.join(PRECISIONS)} (default: all); none writes fp32 alone",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE",
+        help="frames that the ranges of the integers are measured on (forerun frames); default: 400 from the simulator",
+    )  # fmt: skip
+    parser.add_argument(
+        "--heldout", type=Path, metavar="FILE",
+        help="other frames, at least 300, that the gates are measured on; default: 300 from the simulator",
+    )  # fmt: skip
+    parser.add_argument(
+        "--pin", nargs="+", default=(), metavar="BLOCK",
+        help='blocks to keep in higher precision, as the bundle\'s sensitivity.csv names them: "foresight/conv_1.0"',
+    )  # fmt: skip
+    parser.add_argument("--no-closed-loop", action="store_true", help="leave out the gate that plays in the simulator")
+    parser.add_argument("--robot", type=Path, default=SIMULATED_ROBOT, help="robot file of the simulator")
+    parser.add_argument("--seeds", type=int, default=100, help="episodes a task of the closed-loop gate; default 100")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Export, and say what was written."""
+    """Export with a progress bar a stage, and say what came of it."""
+    import tempfile
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from bench.export_table import export_table
+    from export.refine import refine
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[text]}"),
+    )  # fmt: skip
+    arguments.bundle.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="forerun-export-") as name, Progress(*columns) as bars:
+
+        def start_stage(title: str) -> Callable[[int, int, str], None]:
+            task = bars.add_task(title, total=None, text="")
+            return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
+
+        source, manifest = _fp32_bundle(arguments, Path(name), start_stage)
+        if arguments.precisions:
+            how = _refinement(arguments, source, manifest, start_stage)
+            manifest = refine(source, arguments.bundle, how)
+    Console().print(export_table(manifest, arguments.bundle))
+    return 0 if all(artefact.ready for artefact in manifest.artefacts) else 1
+
+
+def _fp32_bundle(arguments: argparse.Namespace, folder: Path, start_stage: StartStage) -> tuple[Path, BundleManifest]:
+    """Return the source as a bundle: what it is already, or what torch is exported to."""
+    from dataclasses import replace
+
+    from interfaces.bundle_manifest import MANIFEST_FILE, load_manifest
+
+    if (Path(arguments.source) / MANIFEST_FILE).exists():
+        return Path(arguments.source), load_manifest(Path(arguments.source))
     from export.bundle_writer import write_bundle
     from export.policy_source import load_source
     from export.provenance import provenance_of_this_tree
 
-    for name in ("policy.pt", "samples.npz"):
-        if not (arguments.run / name).is_file():
-            print(f"forerun export: {arguments.run / name} is missing; `forerun distill` makes it")
-            return 2
-    print("exporting, and checking ONNX against torch ...")
-    command = f"forerun export {arguments.run} {arguments.bundle}"
-    policy = load_source(str(arguments.run))
-    manifest = write_bundle(policy, provenance_of_this_tree(command, arguments.trained_on), arguments.bundle)
-    for path in sorted(arguments.bundle.iterdir()):
-        print(f"  {path.name:<16} {path.stat().st_size / 1e6:6.2f} MB")
-    print(f"wrote {arguments.bundle}: {', '.join(manifest.instructions)} for {len(manifest.joints)} joints")
-    return 0
+    start_stage("torch to ONNX, and one against the other")(0, 1, "some seconds, for large networks minutes")
+    provenance = provenance_of_this_tree(f"forerun export {arguments.source} {arguments.bundle}", arguments.trained_on)
+    written = folder / arguments.bundle.name if arguments.precisions else arguments.bundle
+    manifest = write_bundle(load_source(arguments.source), provenance, written)
+    return written, replace(manifest)
+
+
+def _refinement(
+    arguments: argparse.Namespace, source: Path, manifest: BundleManifest, start_stage: StartStage
+) -> Refinement:
+    from bench.closed_loop.gate import GateRun, play, successes, why_not_played
+    from bench.latency.rank import fastest_first
+    from bench.samples.from_simulator import CALIBRATION_SEED, HELDOUT_SEED
+    from export.gates.limits import FRAMES_MIN
+    from export.refine import Refinement, require_fit
+    from interfaces.robot_config import load_robot
+    from runtime.policy.open_engine import open_engine
+
+    calibration = _samples(arguments, "calibration", source, 400, CALIBRATION_SEED, start_stage)
+    heldout = _samples(arguments, "heldout", source, FRAMES_MIN, HELDOUT_SEED, start_stage)
+    require_fit(heldout, f"--heldout {arguments.heldout or ''}".strip(), FRAMES_MIN)
+    why_not = "--no-closed-loop" if arguments.no_closed_loop else why_not_played(manifest, load_robot(arguments.robot))
+
+    def played(folder: Path, precision: Precision, progress: Callable[[int, int, str], None]) -> Outcomes:
+        run = GateRun(
+            robot_file=arguments.robot,
+            bundle=folder,
+            tasks=manifest.instructions,
+            workers=arguments.workers,
+            n_seeds=arguments.seeds,
+        )
+        return successes(play(run, precision, progress))
+
+    return Refinement(
+        precisions=tuple(arguments.precisions),
+        calibration=calibration,
+        heldout=heldout,
+        pinned=frozenset(arguments.pin),
+        open_engine=lambda path, spec: open_engine(path, path.name, spec, 1),
+        rank=fastest_first,
+        play=why_not or played,
+        start_stage=start_stage,
+    )
+
+
+def _samples(
+    arguments: argparse.Namespace, which: str, source: Path, count: int, first_seed: int, start_stage: StartStage
+) -> Samples:
+    """Return the frames of a file, or frames from the simulator, where the policy acts in fp32."""
+    from bench.samples.from_simulator import SimulatorPlan, gather_from_simulator
+    from interfaces.bundle_manifest import load_manifest
+    from interfaces.sample_file import check_samples, read_samples
+
+    file: Path | None = getattr(arguments, which)
+    if file is not None:
+        samples = read_samples(file)
+        check_samples(str(file), samples, load_manifest(source))
+        return samples
+    plan = SimulatorPlan(
+        robot_file=arguments.robot,
+        bundle=source,
+        n_samples=count,
+        first_seed=first_seed,
+        workers=arguments.workers,
+        precision="fp32",
+    )
+    return gather_from_simulator(plan, start_stage(f"{which} frames from the simulator"))

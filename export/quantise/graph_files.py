@@ -8,6 +8,7 @@ from pathlib import Path
 import onnx
 from onnx import ModelProto
 
+from interfaces.bundle_artefact import WEIGHTS_SUFFIX
 from interfaces.errors import BundleError
 
 # Protobuf ends at 2 GiB; the rest of the graph needs room, too.
@@ -36,7 +37,7 @@ def write_graph(model: ModelProto, path: Path) -> Path | None:
     if weights_bytes(model) <= ONE_PIECE_MAX_BYTES:
         onnx.save(model, path)
         return None
-    weights = path.with_suffix(".weights")
+    weights = path.with_name(path.name + WEIGHTS_SUFFIX)
     weights.unlink(missing_ok=True)  # onnx appends
     onnx.save(model, path, save_as_external_data=True, location=weights.name, size_threshold=_SMALL_BYTES)
     return weights

@@ -1,0 +1,115 @@
+"""Makes the graphs of one precision after the other from the fp32 ones; what is measured for one of them serves the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from onnx import ModelProto
+
+from export.gates.limits import Limits
+from export.quantise.blocks import Layout, blocks_of
+from export.quantise.fp16_range import activation_peaks, keep_in_fp32, near_overflow
+from export.quantise.graph_files import read_graph, write_graph
+from export.quantise.graph_run import GraphRun
+from export.quantise.half import to_half
+from export.quantise.search import search
+from export.quantise.sensitivity import Sensitivity, frames_to_judge, measure_sensitivity
+from export.quantise.units import units_of
+from export.quantise.variants import PolicyGraphs, Variants, measure_policy
+from export.sensitivity_report import write_sensitivity
+from export.tensorrt_rules.check import require_accepted
+from interfaces.bundle_artefact import Precision
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
+from interfaces.sample_file import Progress, Samples
+
+GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
+
+Paths = Mapping[str, Path]  # by graph
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A layout, and what each of its units costs alone."""
+
+    variants: Variants
+    sensitivities: tuple[Sensitivity, ...]
+
+
+@dataclass(frozen=True, kw_only=True)  # no slots: cached properties
+class Maker:
+    """The fp32 graphs of a policy, and what is known of them."""
+
+    name: str
+    fp32: Paths
+    joints: tuple[str, ...]
+    calibration: Samples
+    heldout: Samples
+    pinned: Collection[str]
+    start_stage: Callable[[str], Progress]
+    documents: dict[str, Path] = field(default_factory=dict[str, Path])  # what people read about the search, by name
+    _judged: dict[Layout, _Judged] = field(default_factory=dict[Layout, _Judged])
+
+    def make(self, precision: Precision, limits: Limits, folder: Path) -> Paths:
+        """Write both graphs in a precision to `folder` and return where they are.
+
+        Raises BundleError where TensorRT would refuse one that is meant for it, ConfigError for a pinned block that there is not.
+        """
+        if precision == "fp16":
+            models = {graph: self._in_half(graph, self._models[graph]) for graph in GRAPHS}
+        elif precision == "cpu-int8" or precision == "trt-int8":
+            models = self._quantised(precision, limits, folder)
+        else:
+            models = self._models
+        paths = {graph: folder / f"{graph}.{precision}.onnx" for graph in GRAPHS}
+        for graph, model in models.items():
+            if precision != "cpu-int8":
+                require_accepted(model, paths[graph].name)
+            write_graph(model, paths[graph])
+        return paths
+
+    def _quantised(self, layout: Layout, limits: Limits, folder: Path) -> dict[str, ModelProto]:
+        if layout not in self._judged:
+            self._judged[layout] = self._judge(layout)
+        judged = self._judged[layout]
+        found = search(
+            judged.variants, judged.sensitivities, limits, self.start_stage(f"{layout}: what may be integers")
+        )
+        for document in write_sensitivity(folder, self.name, judged.sensitivities, found, limits):
+            self.documents[document] = folder / document
+        return dict(zip(GRAPHS, judged.variants.models(found.quantised), strict=True))
+
+    def _judge(self, layout: Layout) -> _Judged:
+        # What is searched is what is shipped: TensorRT's graphs are judged in FP16, too.
+        finish = self._in_half if layout == "trt-int8" else None
+        variants = Variants(self._policy, layout, self.heldout, finish=finish)
+        units = units_of({graph: blocks_of(self._models[graph], layout) for graph in GRAPHS}, self.pinned)
+        progress = self.start_stage(f"{layout}: what each block costs")
+        frames = frames_to_judge(units, variants.frames)
+        return _Judged(variants, measure_sensitivity(variants, units, frames, progress))
+
+    def _in_half(self, graph: str, model: ModelProto) -> ModelProto:
+        return to_half(model, self._kept[graph])
+
+    @cached_property
+    def _models(self) -> dict[str, ModelProto]:
+        return {graph: read_graph(self.fp32[graph]) for graph in GRAPHS}
+
+    @cached_property
+    def _policy(self) -> PolicyGraphs:
+        foresight, action = (self._models[graph] for graph in GRAPHS)
+        progress = self.start_stage("ranges of the activations")
+        return measure_policy(foresight, action, self.joints, self.calibration, progress)
+
+    @cached_property
+    def _kept(self) -> dict[str, frozenset[str]]:
+        """The nodes that FP16 has no range for."""
+        tokens = GraphRun(self._models[FORESIGHT_GRAPH]).run(self.calibration)[TOKENS]
+        told = {**self.calibration, TOKENS: tokens}
+        kept: dict[str, frozenset[str]] = {}
+        for graph, model in self._models.items():
+            peaks = activation_peaks(model, told, self.start_stage(f"largest values of the {graph} graph"))
+            kept[graph] = keep_in_fp32(near_overflow(model, peaks))
+        return kept
