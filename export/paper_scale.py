@@ -36,6 +36,7 @@ from torch import nn
 from export.module_names import name_by_module
 from export.onnx_graphs import OPSET, Arrays, Graph, run_torch
 from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples, svam_graphs
+from interfaces.bundle_artefact import WEIGHTS_SUFFIX
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
 from models.svam.video_model import VideoModel, build_video_model
