@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -76,6 +77,12 @@ class Variants:
         self._tokens = GraphRun(policy.foresight, threads=threads).run(self._heldout)[TOKENS]
         told = {**self._heldout, TOKENS: self._tokens}
         self._positions = GraphRun(policy.action, threads=threads).run(told)[POSITIONS]
+
+    def sibling(self, layout: Layout, *, finish: Finish | None = None) -> Variants:
+        """Return the same in another layout, without running the float32 policy once more."""
+        other = copy(self)
+        other.layout, other._finish = layout, finish  # noqa: SLF001 - of its own kind
+        return other
 
     @property
     def frames(self) -> int:

@@ -90,6 +90,15 @@ def test_the_last_step_is_judged_too(policy: PolicyGraphs, heldout: Samples) -> 
     assert set(asked) == {"foresight", "action"}
 
 
+def test_a_sibling_judges_another_layout_by_the_same_reference(policy: PolicyGraphs, heldout: Samples) -> None:
+    first = Variants(policy, "cpu-int8", heldout)
+    before = first.figures([ONE])
+    second = first.sibling("trt-int8")
+    assert second.figures([ONE]) == Variants(policy, "trt-int8", heldout).figures([ONE])
+    assert second.figures([ONE]) != before
+    assert (first.layout, first.figures([ONE])) == ("cpu-int8", before)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_block_that_int8_cannot_do_is_the_costliest(policy: PolicyGraphs, heldout: Samples, layout: Layout) -> None:
     told: list[str] = []
