@@ -37,9 +37,16 @@ def cache_folder(installation: Installation | None = None, home: Path | None = N
 
 
 def cache_folders(installation: Installation | None = None, home: Path | None = None) -> tuple[Path, ...]:
-    """Return the caches that this user's engines may lie in, nearest first."""
-    own, robots = cache_folder(installation, home), (installation or Installation()).engines
-    return (own,) if own == robots else (own, robots)
+    """Return the caches that this user's engines may lie in, nearest first; one's own only where there is one.
+
+    A service has no home to look into: systemd hides it.
+    """
+    robots = (installation or Installation()).engines
+    try:
+        own = cache_folder(installation, home)
+        return (own, robots) if own != robots and own.is_dir() else (robots,)
+    except (OSError, RuntimeError):  # not for its eyes, or nowhere
+        return (robots,)
 
 
 @dataclass(frozen=True, slots=True)

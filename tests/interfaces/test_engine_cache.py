@@ -255,7 +255,22 @@ def test_root_builds_for_the_robot_and_a_person_for_themselves(tmp_path: Path, m
     assert cache_folders(there, home) == (there.engines,)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert cache_folder(there, home) == home / ".cache/forerun/engines"
+    assert cache_folders(there, home) == (there.engines,)  # nothing was built there yet
+    (home / ".cache/forerun/engines").mkdir(parents=True)
     assert cache_folders(there, home) == (home / ".cache/forerun/engines", there.engines)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("no home directory")])
+def test_a_service_without_a_home_looks_into_the_robots_cache(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden() -> None:
+        raise error
+
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("pathlib.Path.home", hidden)
+    there = Installation(tmp_path)
+    assert cache_folders(there) == (there.engines,)
 
 
 def test_the_board_says_what_it_is(tmp_path: Path) -> None:
