@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from runtime.bundles.shelf_changes import ShelfPlace
     from runtime.terminal import LiveLine
 
+TRIAL_COMMAND = (sys.executable, "-I", "-m", "forerun.engine_trial")
+
 _LEVEL = 3  # TensorRT's own default of 0..5; above it builds take several times as long
 _MEMORY_STEP_MB = 256
 _SHARE_OF_MEMORY = 4  # a quarter: what else runs on the board stays
@@ -250,7 +252,7 @@ def _workshop(bench: Bench, key: EngineKey, settings: BuildSettings) -> Workshop
         key=key,
         bench=bench,
         clock_ns=time.monotonic_ns,
-        trial_command=(sys.executable, "-I", "-m", "forerun.engine_trial"),
+        trial_command=TRIAL_COMMAND,
     )
 
 
