@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 from rich.console import Console
@@ -57,14 +56,6 @@ def test_every_step_runs_once_and_a_failed_one_is_where_it_goes_on(
 def test_an_fp16_graph_is_quantised_and_built(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx_bindings", reason="needs the extra rtx")
     onnx.save(filled("action"), tmp_path / "action.fp16.onnx")
-    rng = np.random.default_rng(0)
-    joints, noise = rng.normal(0, 1, (2, 6)), rng.normal(0, 1, (2, 16, 6))
-    samples = {
-        "joints": joints.astype(np.float32),
-        "noise": noise.astype(np.float32),
-        "foresight_age": np.ones(2, np.float32),
-    }
-    np.savez(tmp_path / "samples.npz", allow_pickle=False, **samples)
     made = quantise_step(tmp_path, Step(action="quantise", graph="action", precision="trt-int8"))
     assert 0 < made["quantised"] < made["blocks"]
     assert check_file(tmp_path / "action.trt-int8.onnx") == []
