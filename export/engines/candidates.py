@@ -87,9 +87,10 @@ def prepare(candidate: Candidate, bundle: BundleSource, graph: str, folder: Path
         return _as_it_is(bundle, file)
     try:
         from export.engines import variants
+        from export.quantise.graph_files import read_graph
     except ImportError as error:
         return _as_it_is(bundle, file) if candidate == INT8 else Left(f"deriving it needs the package onnx: {error}")
-    model = variants.load_graph(bundle.folder / file.file)
+    model = read_graph(bundle.folder / file.file)
     form = "in fp32" if candidate == FP32 else _form(candidate, variants.quantised(model))
     if isinstance(form, Left):
         return form
@@ -128,9 +129,10 @@ def _as_it_is(bundle: BundleSource, file: GraphFile) -> Source:
 
 def _derived(model: ModelProto, form: Form, path: Path) -> Source:
     from export.engines import variants
+    from export.quantise.graph_files import write_graph
 
     if form == "in fp32":
         variants.in_fp32(model)
     else:
         variants.only(model, "conv" if form == "conv" else "linear")
-    return Source(path, external=variants.save_graph(model, path))
+    return Source(path, external=write_graph(model, path) is not None)

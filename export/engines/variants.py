@@ -13,11 +13,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
@@ -29,7 +27,6 @@ _QUANTISE, _DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 _KINDS: dict[str, Kind] = {"Conv": "conv", "ConvTranspose": "conv", "MatMul": "linear", "Gemm": "linear"}
 _PASSED_THROUGH = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Resize", "Pad"}
 _STEPS_MAX = 8  # to the weighted operator that a quantised addition belongs to: bias, reshape, cast, ...
-_EXTERNAL_FROM_BYTES = 1_900_000_000  # protobuf ends at 2 GiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +64,6 @@ def in_fp32(model: ModelProto) -> None:
             raise BundleError(f"{value.name} is float16; inputs and outputs of a graph are float32 or uint8")
     for graph in _graphs(model.graph):
         _widen_graph(graph)
-
-
-def load_graph(path: Path) -> ModelProto:
-    """Return the graph at `path` with its weights; raises BundleError where it is none."""
-    try:
-        return onnx.load(path)
-    except Exception as error:  # protobuf's own errors have no public home
-        raise BundleError(f"{path}: not a readable ONNX graph: {error}") from error
-
-
-def save_graph(model: ModelProto, path: Path) -> bool:
-    """Write the graph to `path`, large weights to a file beside it; return whether they lie there. Raises OSError."""
-    external = model.ByteSize() > _EXTERNAL_FROM_BYTES
-    onnx.save(
-        model, path, save_as_external_data=external, all_tensors_to_one_file=True, location=f"{path.name}.weights"
-    )
-    return external
 
 
 class _Wiring:

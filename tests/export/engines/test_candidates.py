@@ -36,3 +36,12 @@ def test_without_the_onnx_package_the_bundles_own_graphs_are_built(
 def test_a_candidate_that_is_none_is_refused() -> None:
     with pytest.raises(BundleError, match="there is no candidate int4; there are int8-fp16, "):
         chosen(("int4", "fp16"))
+
+
+def test_a_derived_graph_too_large_for_one_file_has_its_weights_beside_it(
+    source: BundleSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("export.quantise.graph_files.ONE_PIECE_MAX_BYTES", 1000)
+    made = prepare(INT8_LINEAR, source, FORESIGHT_GRAPH, tmp_path)
+    assert made == Source(tmp_path / "foresight.int8-linear.onnx", external=True)
+    assert (tmp_path / "foresight.int8-linear.onnx.weights").stat().st_size > 1000

@@ -1,7 +1,6 @@
 """Graphs derived on the robot compute what they say: the same numbers as the graph they come from, but for what was taken out."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from export.engines.variants import in_fp32, load_graph, only, quantised, save_graph
+from export.engines.variants import in_fp32, only, quantised
 from interfaces.errors import BundleError
 from interfaces.sample_file import Samples
 
@@ -149,11 +148,3 @@ def test_a_scale_that_is_computed_is_refused(models: Models) -> None:
     dequantise.input[1] = "joints"
     with pytest.raises(BundleError, match="joints: a scale or quantised weight that is no constant"):
         quantised(model)
-
-
-def test_graphs_are_read_and_written(models: Models, tmp_path: Path) -> None:
-    assert save_graph(models["fp16", "action"], tmp_path / "graph.onnx") is False
-    assert load_graph(tmp_path / "graph.onnx") == models["fp16", "action"]
-    (tmp_path / "graph.onnx").write_bytes(b"\xff\xffno graph")
-    with pytest.raises(BundleError, match=r"graph\.onnx: not a readable ONNX graph"):
-        load_graph(tmp_path / "graph.onnx")
