@@ -104,7 +104,7 @@ def build_step(folder: Path, step: Step) -> Figures:
         "layers": built.layers,
         "weights_bytes": built.weights_bytes,
         "plan_bytes": built.plan_bytes,
-        "build_s": built.seconds,
+        "build_s": built.build_s,
     }
     return figures | ({"int8": held.element_bytes(built.weights_bytes)} if held.int8_elements else {})
 

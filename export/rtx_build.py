@@ -41,7 +41,7 @@ class RtxBuild:
     layers: int  # of the network, before fusion
     weights_bytes: int  # in the engine: INT8 weights count one byte an element
     plan_bytes: int
-    seconds: float
+    build_s: float
     peak_rss_bytes: int
     warnings: tuple[str, ...]
 
@@ -123,7 +123,7 @@ def _build(trt: Any, path: Path, progress: Progress) -> RtxBuild:
         layers=built.layers,
         weights_bytes=built.weights_bytes,
         plan_bytes=len(built.plan),
-        seconds=(time.monotonic_ns() - begun_ns) / 1e9,
+        build_s=(time.monotonic_ns() - begun_ns) / 1e9,
         peak_rss_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         warnings=built.warnings,
     )
