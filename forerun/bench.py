@@ -68,7 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)  # a file has no width of its own
-    return (_roofline if arguments.roofline else _latency)(arguments, console)
+    try:
+        return (_roofline if arguments.roofline else _latency)(arguments, console)
+    except ModuleNotFoundError as error:
+        extra = {"onnx": "export", "torch": "export", "matplotlib": "report"}.get(error.name or "")
+        if extra is None:
+            raise
+        raise RefusedError(f'{error.name} is not installed: pip install "forerun[{extra}]"') from error
 
 
 def _latency(arguments: argparse.Namespace, console: Console) -> int:
@@ -163,10 +169,6 @@ def _shown(console: Console) -> Generator[Callable[[int, int, str], None]]:
 def _draw(file: Path, draw: Callable[[], None]) -> None:
     try:
         draw()
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise RefusedError('matplotlib is not installed: pip install "forerun[report]"') from error
     except (OSError, ValueError) as error:  # ValueError: a suffix that is no picture's
         raise ConfigError(str(file), "--plot", str(error), "a picture that can be written, as FILE.png") from error
 

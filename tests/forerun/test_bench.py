@@ -1,6 +1,8 @@
 """`forerun bench` measures a bundle or counts it, writes what it is told to, and refuses in a line what it cannot."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,21 @@ def test_what_cannot_be_is_refused_in_a_line(
     said = capsys.readouterr().err.strip()
     assert reason in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "library", "extra"),
+    [
+        (["--roofline", "all"], "onnx", "export"),
+        (["--against", "torch=runs/x"], "torch", "export"),
+        (["--roofline", "all", "--plot", "roofline.png"], "matplotlib", "report"),
+    ],
+)
+def test_a_library_that_a_robot_has_not_is_named(arguments: list[str], library: str, extra: str) -> None:
+    program = (
+        f"import sys; sys.modules[{library!r}] = None; from forerun.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", program, "bench", str(SHIPPED), *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip() == f'forerun bench: {library} is not installed: pip install "forerun[{extra}]"'
