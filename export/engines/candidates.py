@@ -83,13 +83,14 @@ def prepare(candidate: Candidate, bundle: BundleSource, graph: str, folder: Path
     if artefact is None:
         return Left(f"the bundle has no {candidate.artefact} artefact that is ready")
     file = artefact.foresight if graph == FORESIGHT_GRAPH else artefact.action
-    if candidate == FP16 or (candidate == FP32 and artefact.precision == FP32.artefact):
+    if candidate == FP16:
         return _as_it_is(bundle, file)
     try:
         from export.engines import variants
         from export.quantise.graph_files import read_graph
     except ImportError as error:
-        return _as_it_is(bundle, file) if candidate == INT8 else Left(f"deriving it needs the package onnx: {error}")
+        shipped = candidate == INT8 or artefact.precision == FP32.artefact
+        return _as_it_is(bundle, file) if shipped else Left(f"deriving it needs the package onnx: {error}")
     model = read_graph(bundle.folder / file.file)
     form = "in fp32" if candidate == FP32 else _form(candidate, variants.quantised(model))
     if isinstance(form, Left):
@@ -129,10 +130,14 @@ def _as_it_is(bundle: BundleSource, file: GraphFile) -> Source:
 
 def _derived(model: ModelProto, form: Form, path: Path) -> Source:
     from export.engines import variants
+    from export.quantise.cast_first import cast_first
     from export.quantise.graph_files import write_graph
 
     if form == "in fp32":
         variants.in_fp32(model)
+        cast_first(
+            model
+        )  # the fp32 artefact is laid out for a processor, which moves pictures as bytes; TensorRT does not
     else:
         variants.only(model, "conv" if form == "conv" else "linear")
     return Source(path, external=write_graph(model, path) is not None)
