@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -63,12 +64,9 @@ class Maker:
             models = self._quantised(precision, limits, folder)
         else:
             models = self._models
-        paths = {graph: folder / f"{graph}.{precision}.onnx" for graph in GRAPHS}
-        for graph, model in models.items():
-            if precision != "cpu-int8":
-                require_accepted(model, paths[graph].name)
-            write_graph(model, paths[graph])
-        return paths
+        return {
+            graph: _write(model, folder / f"{graph}.{precision}.onnx", precision) for graph, model in models.items()
+        }
 
     def _quantised(self, layout: Layout, limits: Limits, folder: Path) -> dict[str, ModelProto]:
         if layout not in self._judged:
@@ -113,3 +111,17 @@ class Maker:
             peaks = activation_peaks(model, told, self.start_stage(f"largest values of the {graph} graph"))
             kept[graph] = keep_in_fp32(near_overflow(model, peaks))
         return kept
+
+
+def _write(model: ModelProto, path: Path, precision: Precision) -> Path:
+    """Write a graph, and return where it is: with an earlier artefact, if nothing of it became different."""
+    if precision != "cpu-int8":
+        require_accepted(model, path.name)
+    path.unlink(missing_ok=True)
+    earlier = sorted(path.parent.glob(f"{path.name.partition('.')[0]}.*.onnx"))
+    if write_graph(model, path) is None:
+        for other in earlier:
+            if filecmp.cmp(other, path, shallow=False):
+                path.unlink()
+                return other
+    return path
