@@ -145,7 +145,10 @@ def _use(arguments: argparse.Namespace, folder: Path) -> None:
     from runtime.bundles.policy_unit import restart_policy
 
     there = Installation()
-    if folder.absolute() == there.engines and not arguments.no_restart:
+    if folder.absolute() != there.engines:
+        if there.current.is_dir():
+            print("the installed robot does not look there: sudo forerun build builds its engines")
+    elif not arguments.no_restart:
         said, _ = restart_policy(there.state)
         print(said)
 

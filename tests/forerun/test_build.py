@@ -1,7 +1,5 @@
 """forerun build, as a person uses it, with ONNX Runtime in the place of TensorRT (tests/data/engine_stand_in.py)."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import shutil
@@ -13,17 +11,19 @@ from pathlib import Path
 
 import pytest
 
+import forerun.build
 from forerun.__main__ import main
 from interfaces.bundle_manifest import load_manifest
 from interfaces.engine_cache import EngineCache, Entry
 from interfaces.engine_record import engine_key
 from interfaces.errors import DeviceError
+from interfaces.installed import Installation
 from tests.data.engine_stand_in import LEARNT, ORIN, TENSORRT, program, put_in
 from tests.data.make_engine_bundle import make_models, make_samples, write_tiny
 
 Build = Callable[..., int]
-
 WAIT_S = 120.0
+MACHINE = forerun.build.__dict__["_machine"]  # before anything stands in for it
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,16 @@ def build(place: Path) -> Build:
     return lambda *arguments: main(["build", *arguments, "--cache", str(place / "cache")])
 
 
+def missing() -> None:
+    """As on a container of JetPack 7 that lacks a library of TensorRT."""
+    raise DeviceError("TensorRT cannot be used: libnvdla_compiler.so: cannot open shared object file")
+
+
+def restarted(state: Path) -> tuple[str, bool]:
+    """As where systemd runs the policy."""
+    return f"restarted for {state}", True
+
+
 def options(*more: str) -> tuple[str, ...]:
     """Return the options with which it was built."""
     return ("--candidates", "int8-fp16,fp16", *more)
@@ -79,11 +89,9 @@ def test_what_was_kept_is_what_the_runtime_finds(place: Path) -> None:
         assert sorted(one.outcome for one in plan.tried) == ["kept", "slower"]
         assert all(one.p50_ms is not None and 0 < one.p50_ms <= (one.p99_ms or 0) for one in plan.tried)
     assert [gate.outcome for gate in entry.record.gates] == ["passed"] * 3
-    assert sorted(path.name for path in entry.folder.iterdir()) == sorted(
-        ["record.toml", entry.record.foresight.file, entry.record.action.file]
-    )
-    timing = [path for path in (place / "cache").iterdir() if path.name.startswith("timing-")]
-    assert [path.read_bytes() for path in timing] == [LEARNT]
+    names = {"record.toml", entry.record.foresight.file, entry.record.action.file}
+    assert {path.name for path in entry.folder.iterdir()} == names
+    assert [path.read_bytes() for path in (place / "cache").glob("timing-*")] == [LEARNT]
     assert not list((place / "cache").glob(".build-*"))
 
 
@@ -168,6 +176,26 @@ def test_a_cache_that_everybody_may_write_is_refused(
     assert "everybody may write it" in capsys.readouterr().err
 
 
+def test_whose_engines_they_are_is_told_on_an_installed_robot(
+    place: Path, build: Build, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = Installation(place / "root")
+    there.current.mkdir(parents=True)
+    monkeypatch.setattr("interfaces.installed.Installation", lambda: there)
+    assert build(str(place / "tiny"), "--candidates", "fp16") == 0
+    assert capsys.readouterr().out.endswith(
+        "the installed robot does not look there: sudo forerun build builds its engines\n"
+    )
+    there.engines.parent.mkdir(parents=True)
+    (place / "cache").rename(there.engines)
+    monkeypatch.setattr("runtime.bundles.policy_unit.restart_policy", restarted)
+    again = ["build", str(place / "tiny"), "--cache", str(there.engines), "--candidates", "fp16"]
+    assert main(again) == 0
+    assert "restarted" not in capsys.readouterr().out  # there was nothing to do
+    assert main([*again, "--rebuild"]) == 0
+    assert capsys.readouterr().out.endswith(f"restarted for {there.state}\n")
+
+
 def test_a_full_disk_is_told_of_in_one_line(
     place: Path, build: Build, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,10 +237,8 @@ def test_the_list_says_what_is_usable(
     assert build("--list") == 0
     assert "of another TensorRT or board" in capsys.readouterr().out
 
-    def none() -> None:
-        raise DeviceError("no NVIDIA driver")
-
-    monkeypatch.setattr("forerun.build._machine", none)
+    monkeypatch.setattr("runtime.tensorrt.probe.found", missing)
+    monkeypatch.setattr("forerun.build._machine", MACHINE)
     assert build("--list") == 0
     assert "not judged: no TensorRT here" in capsys.readouterr().out
 
@@ -228,8 +254,7 @@ def test_what_is_foreign_is_swept_out(
     assert capsys.readouterr().out.startswith("nothing to remove from ")
     monkeypatch.setattr("forerun.build._machine", lambda: ("10.16.2", ORIN))
     assert build("--prune") == 0
-    removed = capsys.readouterr().out
-    assert f"of TensorRT {TENSORRT}" in removed
+    assert f"of TensorRT {TENSORRT}" in (removed := capsys.readouterr().out)
     assert "of another TensorRT or board" in removed  # what its builds learnt
     assert contents(place / "cache").keys() == {".lock"}
 
@@ -237,9 +262,6 @@ def test_what_is_foreign_is_swept_out(
 def test_without_tensorrt_one_line_says_what_is_missing_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def missing() -> None:
-        raise DeviceError("TensorRT cannot be used: libnvdla_compiler.so: cannot open shared object file")
-
     monkeypatch.setattr("runtime.tensorrt.probe.found", missing)
     assert main(["build", "--cache", str(tmp_path / "cache")]) == 2
     line = capsys.readouterr().err
@@ -272,8 +294,7 @@ def wait_for(look: Callable[[], Path | None]) -> Path:
     """Return what appears."""
     end_ns = time.monotonic_ns() + int(WAIT_S * 1e9)
     while time.monotonic_ns() < end_ns:
-        found = look()
-        if found is not None:
+        if (found := look()) is not None:
             return found
         time.sleep(0.05)
     raise AssertionError("it did not appear")
