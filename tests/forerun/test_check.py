@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.closed_loop import gate
+from bench.closed_loop.lockstep import Outcome
 from bench.gated_bundle_rig import make_gated_bundle, sha256, tiny_samples, write
 from forerun.__main__ import main
 from interfaces.bundle_artefact import Gate
@@ -213,3 +215,33 @@ def test_a_folder_that_cannot_be_read_is_a_line(bundle: Path, capsys: pytest.Cap
         (bundle / "parity.npz").chmod(0)
     assert check(bundle) == 1
     assert "parity.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("lost", "status", "verdict"), [(2, 0, "passed"), (3, 1, "FAILED")])
+def test_the_closed_loop_is_played_with_both_and_compared(
+    bundle: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    lost: int,
+    status: int,
+    verdict: str,
+) -> None:
+    """The episodes are made up here; tests/bench/closed_loop/test_gate.py plays real ones."""
+    played: list[tuple[str, int]] = []
+
+    def play(run: gate.GateRun, precision: str, _progress: object) -> list[Outcome]:
+        played.append((precision, run.n_seeds))
+        fails = range(lost) if precision == "cpu-int8" else ()
+        return [
+            Outcome(task, seed, None if task == "push" and seed in fails else 1.0)
+            for task in run.tasks
+            for seed in range(100)
+        ]
+
+    monkeypatch.setattr(gate, "play", play)
+    assert check(bundle, "--closed-loop", "--seeds", "100") == status
+    printed = capsys.readouterr().out
+    assert played == [("fp32", 100), ("cpu-int8", 100)]
+    limit, _, here, said, worst = row(printed, "closed loop")
+    assert (float(limit), float(here), said) == (0.02, lost / 100, verdict)
+    assert worst.startswith(f"task push: {100 - lost} of 100, reference 100, lost on seed 0 1")
