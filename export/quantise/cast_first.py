@@ -21,7 +21,7 @@ def cast_first(model: ModelProto) -> None:
     Raises BundleError naming a node that computes on uint8.
     """
     index = GraphIndex(model)
-    inputs = [name for name in index.inputs if index.dtype(name) == TensorProto.UINT8]
+    inputs = [name for name in index.inputs if index.dtype(name) == TensorProto.UINT8 and not _is_cast(name, index)]
     if not inputs:
         return
     floats = {name: f"{name}/float" for name in inputs}
@@ -49,6 +49,10 @@ def cast_first(model: ModelProto) -> None:
         helper.make_tensor_value_info(floats[name], TensorProto.FLOAT, index.shape(name)) for name in inputs
     )
     sort_nodes(model)
+
+
+def _is_cast(name: str, index: GraphIndex) -> bool:
+    return all(node.op_type == "Cast" for node in index.consumers(name))
 
 
 def _drop_casts(model: ModelProto, casts: dict[str, NodeProto]) -> None:

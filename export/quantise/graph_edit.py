@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from onnx import ModelProto, NodeProto
 
+from interfaces.errors import BundleError
+
 
 def reroute(model: ModelProto, names: Mapping[str, str]) -> None:
     """Let what reads the tensors `names` read what they map to."""
@@ -30,7 +32,7 @@ def forget_values(model: ModelProto, tensors: Collection[str]) -> None:
 
 
 def drop_unused(model: ModelProto) -> None:
-    """Take out nodes and weights that nothing reads any more."""
+    """Take out nodes and weights that nothing reads any more, and what is said of tensors that no node makes."""
     graph = model.graph
     producers = {name: node for node in graph.node for name in node.output if name}
     needed: set[str] = set()
@@ -44,23 +46,32 @@ def drop_unused(model: ModelProto) -> None:
     unread = {node.name for node in graph.node if needed.isdisjoint(node.output)}
     if unread:
         replace_nodes(model, unread)
+    made = {name for node in graph.node for name in node.output}
+    forget_values(model, {value.name for value in graph.value_info} - made)  # the exporter also says it of weights
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in needed]:
         graph.initializer.remove(tensor)
 
 
 def sort_nodes(model: ModelProto) -> None:
-    """Put every node behind those whose outputs it reads, and otherwise leave the order as it is."""
+    """Put every node behind those whose outputs it reads, and otherwise leave the order as it is.
+
+    Raises BundleError naming a node that reads, in the end, what it makes.
+    """
     graph = model.graph
     nodes = list(graph.node)
     producer = {name: number for number, node in enumerate(nodes) for name in node.output if name}
     order: list[int] = []
     done: set[int] = set()
+    begun: set[int] = set()
     for number in range(len(nodes)):
         waiting = [number]
         while waiting:
             top = waiting[-1]
             before = [producer[name] for name in nodes[top].input if name in producer and producer[name] not in done]
             if before and top not in done:
+                if top in begun:
+                    raise BundleError(f"node {nodes[top].name} of the graph reads what it makes; that cannot be run")
+                begun.add(top)
                 waiting.extend(reversed(before))
                 continue
             waiting.pop()

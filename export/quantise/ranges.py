@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import onnx
+import onnxruntime
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 from onnxruntime.quantization import calibrate
@@ -24,6 +25,7 @@ from export.quantise.graph_index import GraphIndex
 from interfaces.errors import BundleError
 from interfaces.sample_file import Progress
 
+_ort = cast("Any", onnxruntime)  # partly typed, likewise
 _MinMaxCalibrater: Any = cast("Any", calibrate).MinMaxCalibrater  # untyped; its surface ends in this file
 _select: Callable[[Any, ModelProto], tuple[set[str], dict[str, ValueInfoProto]]] = (
     _MinMaxCalibrater.select_tensors_to_calibrate
@@ -158,6 +160,16 @@ class _Calibrater(_MinMaxCalibrater):
         del graph.node[:]
         graph.node.extend(nodes)
         onnx.save(self.model, self.augmented_model_path)
+
+    def create_inference_session(self) -> None:
+        """Open the graph so that a reduction runs right behind what it reads; else all activations are kept until the end."""
+        options = _ort.SessionOptions()
+        options.graph_optimization_level = _ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.execution_order = _ort.ExecutionOrder.PRIORITY_BASED
+        options.log_severity_level = 3  # errors
+        self.infer_session = _ort.InferenceSession(
+            self.augmented_model_path, sess_options=options, providers=self.execution_providers
+        )
 
     def measure(self, rows: Iterator[dict[str, NDArray[Any]]]) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
         """Return the ranges over some samples; merging two sets of them is what ONNX Runtime cannot do by channel."""
