@@ -5,7 +5,8 @@ on the outputs of convolutions, too, and are fastest with unsigned activations (
 than fp32 there).
 
 trt-int8   signed symmetric, zero points 0, weights per channel stored as INT8, activations per tensor; Q/DQ on the inputs of quantised
-           products and on the skip input of residual sums; biases stay float, outputs are not quantised.
+           products and on the skip input of residual sums; biases stay float, outputs are not quantised. The channels that a
+           convolution reads are made alike before (export/quantise/even_channels.py).
 cpu-int8   unsigned asymmetric activations, signed weights per channel; Q/DQ on inputs, and on outputs of convolutions; INT32 biases.
            The graph around it is rewritten for ONNX Runtime's CPU provider (export/quantise/cpu_rewrites.py).
 """
@@ -24,8 +25,9 @@ from onnxruntime.quantization import calibrate, qdq_quantizer
 
 from export.quantise.blocks import WEIGHTED, Block, Layout, blocks_of
 from export.quantise.cast_first import cast_first
-from export.quantise.channel_scales import apply_channel_scales, fold_channel_scales
+from export.quantise.channel_scales import ChannelScales, apply_channel_scales, fold_channel_scales
 from export.quantise.cpu_rewrites import linear_as_gemm, rewrite_in_place
+from export.quantise.even_channels import even_channels
 from export.quantise.graph_edit import drop_unused, sort_nodes
 from export.quantise.graph_index import GraphIndex
 from export.quantise.placement import join_readers, skip_inputs, split_readers
@@ -60,17 +62,23 @@ def quantise_in_place(model: ModelProto, ranges: Ranges, layout: Layout, quantis
         cast_first(model)
         skips = skip_inputs(GraphIndex(model), nodes)
     if nodes:
-        channels = fold_channel_scales(model, nodes, ranges) if layout == "cpu-int8" else {}
+        channels: dict[str, ChannelScales] = {}
+        if layout == "cpu-int8":
+            channels = fold_channel_scales(model, nodes, ranges)
+            limits = {tensor: scales.limits for tensor, scales in channels.items()}
+        else:
+            limits = even_channels(model, nodes, ranges)
         index = GraphIndex(model)
         made = _quantised_outputs(index, nodes) if layout == "cpu-int8" else set[str]()
         read = _quantised_inputs(index, nodes, skips)
         own = split_readers(model, {tensor: names for tensor, names in read.items() if tensor not in made})
         data = {
             own.get(tensor, tensor): _tensor_data(
-                channels[tensor].limits if tensor in channels else ranges[same.get(tensor, tensor)], index.dtype(tensor)
+                limits[tensor] if tensor in limits else ranges[same.get(tensor, tensor)], index.dtype(tensor)
             )
             for tensor in read.keys() | made
         }
+        GraphIndex(model).complete(model)  # the quantiser passes over tensors of which the graph tells no type
         _run_quantiser(model, nodes, data, [own.get(tensor, tensor) for tensor in skips], layout)
         apply_channel_scales(model, {own.get(tensor, tensor): scales for tensor, scales in channels.items()})
         join_readers(model, own)
