@@ -57,7 +57,7 @@ class Exported:
     graph_bytes: int
     weights_bytes: int
     export_s: float
-    worst_difference: float | None = None  # of ONNX Runtime from torch, where that was asked for
+    parity_max_abs: float | None = None  # of ONNX Runtime from torch, where that was asked for
 
 
 def paper_config() -> SvamConfig:
@@ -161,7 +161,7 @@ def export_paper_scale(
         gc.collect()  # ONNX Runtime's copy of the weights comes in the place of torch's
         progress(3, 4, "running both graphs in ONNX Runtime")
         differences = [_difference(one.path, told, output) for one, output in zip(exported, wanted, strict=True)]
-        exported = [replace(one, worst_difference=worst) for one, worst in zip(exported, differences, strict=True)]
+        exported = [replace(one, parity_max_abs=worst) for one, worst in zip(exported, differences, strict=True)]
     progress(4, 4, "written")
     return exported
 
@@ -209,7 +209,7 @@ def main() -> None:
         table.add_row(
             one.path.name, f"{one.n_weights / 1e6:.1f}", str(one.n_nodes), f"{one.graph_bytes / 1e6:.1f}",
             f"{one.weights_bytes / 1e6:.0f}", f"{one.export_s:.0f}",
-            "not asked" if one.worst_difference is None else f"{one.worst_difference:.1e}",
+            "not asked" if one.parity_max_abs is None else f"{one.parity_max_abs:.1e}",
         )  # fmt: skip
     console.print(table)
     console.print(f"peak memory {peak_rss_bytes() / 1e9:.2f} GB")

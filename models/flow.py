@@ -15,10 +15,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
+
+BETA = 1.5  # openpi's Beta(1.5, 1), seen from the other end of the path
+# S-VAM's EDM. Training levels are log-logistic; the released evaluation draws down to 1, and not to the smallest of training.
+SIGMA_DATA, SIGMA_MIN, SIGMA_MAX, LAST_SIGMA = 0.5, 0.001, 80.0, 1.0
+LOG_LOCATION, LOG_SCALE = math.log(0.5), 0.5
 
 Network = Callable[[Tensor, Tensor], Tensor]  # noisy (B, ...), level (B,) -> as noisy
 
@@ -39,12 +44,12 @@ class Objective(Protocol):
 class TimeDistribution:
     """Where on the path from noise (t = 0) to data (t = 1) training happens.
 
-    t = u / (1 + (shift - 1) (1 - u)) with u ~ Beta(1, beta): shift 1, beta 1 is uniform; a larger shift moves mass towards noise.
-    A share `pure_noise_ratio` of the samples sits at exactly t = 0. The paper names both Beta(1, 1.5) and the uniform as its base.
+    t = u / (1 + (shift - 1) (1 - u)): the odds of data to noise are divided by `shift_ratio`, the paper's alpha; 1 shifts nothing.
+    u is uniform, or Beta(1, 1.5): accounts of the paper name both. A share `pure_noise_ratio` of the samples sits at exactly t = 0.
     """
 
-    shift: float = 1.0
-    beta: float = 1.0
+    shift_ratio: float = 1.0
+    base: Literal["uniform", "beta"] = "uniform"
     pure_noise_ratio: float = 0.0
 
     def times(self, uniform: Tensor) -> Tensor:
@@ -53,8 +58,8 @@ class TimeDistribution:
         if ratio >= 1.0:
             return torch.zeros_like(uniform)
         rest = ((uniform - ratio) / (1.0 - ratio)).clamp(min=0.0)  # 0, and so t = 0, for the share at pure noise
-        u = 1.0 - (1.0 - rest) ** (1.0 / self.beta)
-        return u / (1.0 + (self.shift - 1.0) * (1.0 - u))
+        u = 1.0 - (1.0 - rest) ** (1.0 / BETA) if self.base == "beta" else rest
+        return u / (1.0 + (self.shift_ratio - 1.0) * (1.0 - u))
 
 
 UNIFORM = TimeDistribution()
@@ -85,20 +90,12 @@ class VelocityFlow:
         return x
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Edm:
     """Karras' preconditioned denoiser; the network's level is ln(sigma) / 4.
 
-    Training levels are log-logistic, cut to sigma_min..sigma_max. Drawing is deterministic (DDIM, the first-order solver) over
-    exponentially spaced levels from sigma_max to `sample_sigma_min` and then 0; the released evaluation ends at 1, not at 0.001.
+    Drawing is deterministic (DDIM, the first-order solver) over exponentially spaced levels from 80 to 1 and then 0.
     """
-
-    sigma_data: float = 0.5
-    sigma_min: float = 0.001
-    sigma_max: float = 80.0
-    sample_sigma_min: float = 1.0
-    log_location: float = math.log(0.5)
-    log_scale: float = 0.5
 
     def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Return the squared error of what the network itself must say, unweighted, per sample."""
@@ -111,10 +108,9 @@ class Edm:
     def sigmas(self, uniform: Tensor) -> Tensor:
         """Return training levels (B,) by the inverse of the cut log-logistic distribution."""
         low, high = (
-            1.0 / (1.0 + math.exp(-(math.log(sigma) - self.log_location) / self.log_scale))
-            for sigma in (self.sigma_min, self.sigma_max)
+            1.0 / (1.0 + math.exp(-(math.log(sigma) - LOG_LOCATION) / LOG_SCALE)) for sigma in (SIGMA_MIN, SIGMA_MAX)
         )
-        return torch.exp(self.log_location + self.log_scale * torch.logit(low + uniform * (high - low)))
+        return torch.exp(LOG_LOCATION + LOG_SCALE * torch.logit(low + uniform * (high - low)))
 
     def denoised(self, network: Network, noisy: Tensor, sigma: Tensor) -> Tensor:
         """Return the clean chunk that the network believes in."""
@@ -123,8 +119,8 @@ class Edm:
 
     def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
         """Return a chunk; one step is what the network believes at pure noise."""
-        ratio = math.log(self.sample_sigma_min / self.sigma_max)
-        sigmas = [self.sigma_max * math.exp(ratio * step / max(n_steps - 1, 1)) for step in range(n_steps)] + [0.0]
+        ratio = math.log(LAST_SIGMA / SIGMA_MAX)
+        sigmas = [SIGMA_MAX * math.exp(ratio * step / max(n_steps - 1, 1)) for step in range(n_steps)] + [0.0]
         x = sigmas[0] * noise
         for sigma, following in pairwise(sigmas):
             clean = self.denoised(network, x, torch.full_like(noise.flatten(1)[:, 0], sigma))
@@ -132,8 +128,8 @@ class Edm:
         return x
 
     def _scales(self, sigma: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        spread = torch.sqrt(sigma**2 + self.sigma_data**2)
-        return self.sigma_data**2 / spread**2, sigma * self.sigma_data / spread, 1.0 / spread
+        spread = torch.sqrt(sigma**2 + SIGMA_DATA**2)
+        return SIGMA_DATA**2 / spread**2, sigma * SIGMA_DATA / spread, 1.0 / spread
 
 
 @dataclass(frozen=True, slots=True)

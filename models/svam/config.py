@@ -33,7 +33,7 @@ class SvamConfig:
     unet_layers: int  # residual layers in each block
     vae_channels: tuple[int, ...]
     vae_layers: int
-    latent_scale: float = 0.18215  # of latents before noise is added: what makes them unit-sized
+    latent_gain: float = 0.18215  # of latents before noise is added: what makes them unit-sized
     n_text_tokens: int
     text_dim: int  # duplicated for the cross-attention
     goal_dim: int  # of the one vector per instruction that the action expert reads
@@ -62,8 +62,8 @@ class SvamConfig:
     expert_dropout_ratio: float = 0.1
     state_dropout_ratio: float = 0.3  # training samples that do not see the joints: state must not become a shortcut
     objective: Literal["velocity", "edm", "regression"] = "velocity"
-    time_shift: float = 4.0  # of the velocity flow: "Let It Be Simple" decodes best in one step at 4
-    time_beta: float = 1.0
+    time_shift_ratio: float = 4.0  # of the velocity flow: "Let It Be Simple" decodes best in one step at 4
+    time_base: Literal["uniform", "beta"] = "uniform"
     pure_noise_ratio: float = 0.0
     n_steps: int = 1  # of decoding
 
@@ -132,6 +132,8 @@ class SvamConfig:
     def action_objective(self) -> Objective:
         """Return how chunks are trained and drawn."""
         if self.objective == "velocity":
-            times = TimeDistribution(shift=self.time_shift, beta=self.time_beta, pure_noise_ratio=self.pure_noise_ratio)
+            times = TimeDistribution(
+                shift_ratio=self.time_shift_ratio, base=self.time_base, pure_noise_ratio=self.pure_noise_ratio
+            )
             return VelocityFlow(times)
         return Edm() if self.objective == "edm" else Regression()

@@ -9,7 +9,7 @@ At sigma 700 the input is all noise, so the features say *which* video will come
 from: a student can learn the sampled video sharply, since it is a function of its own input, and the real future only on average.
 
 Details as in VPP and S-VAM (arXiv 2412.14803, 2603.16195; released code): text instead of SVD's picture embedding, duplicated
-along the channels; the current frame's latent (the mode, NOT multiplied by the latent scale) beside the noise of every frame;
+along the channels; the current frame's latent (the mode, NOT multiplied by the latent gain) beside the noise of every frame;
 fps 4, motion bucket 127, no noise on the picture; v-prediction with Karras' levels, whose first is 700 for any number of steps.
 """
 
@@ -49,7 +49,7 @@ class VideoModel(nn.Module):
         super().__init__()
         self.unet = unet
         self.vae = vae
-        self.latent_scale = float(vae.config.scaling_factor)
+        self.latent_gain = float(vae.config.scaling_factor)
 
     def encode_frame(self, picture: Tensor) -> Tensor:
         """Return the latent (B, 4, g, g) of the current frame, as the UNet reads it: the posterior's mode, unscaled."""
@@ -58,12 +58,12 @@ class VideoModel(nn.Module):
 
     def encode_video(self, pictures: Tensor) -> Tensor:
         """Return scaled latents (B, T, 4, g, g) of pictures (B, T, 3, p, p): what training adds noise to."""
-        latents = self.encode_frame(pictures.flatten(0, 1)) * self.latent_scale
+        latents = self.encode_frame(pictures.flatten(0, 1)) * self.latent_gain
         return latents.view(*pictures.shape[:2], *latents.shape[1:])
 
     def decode_video(self, latents: Tensor) -> Tensor:
         """Return pictures (B, T, 3, p, p) of scaled latents (B, T, 4, g, g)."""
-        pictures = self.vae.decode(latents.flatten(0, 1) / self.latent_scale, num_frames=latents.shape[1]).sample
+        pictures = self.vae.decode(latents.flatten(0, 1) / self.latent_gain, num_frames=latents.shape[1]).sample
         return pictures.view(*latents.shape[:2], *pictures.shape[1:])
 
     def features(self, noise: Tensor, frame: Tensor, text: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ def build_video_model(config: SvamConfig) -> VideoModel:
         layers_per_block=config.vae_layers,
         latent_channels=4,
         sample_size=config.video_px,
-        scaling_factor=config.latent_scale,
+        scaling_factor=config.latent_gain,
     )
     return VideoModel(unet, vae)
 

@@ -133,8 +133,8 @@ def test_the_paper_scale_export_says_what_it_did(
     assert foresight.weights_bytes == pytest.approx(N_BYTES[precision] * foresight.n_weights, rel=0.05)
     assert action.weights_bytes == 0
     for one in (foresight, action):
-        assert one.worst_difference is not None
-        assert one.worst_difference < (0.05 if precision == "fp16" else 1e-4)
+        assert one.parity_max_abs is not None
+        assert one.parity_max_abs < (0.05 if precision == "fp16" else 1e-4)
         assert check_file(one.path) == []
     assert {path.name for path in tmp_path.iterdir()} == {
         f"foresight.{precision}.onnx", f"foresight.{precision}.onnx.weights", f"action.{precision}.onnx", "samples.npz",

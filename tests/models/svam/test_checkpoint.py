@@ -29,7 +29,7 @@ def test_a_checkpoint_comes_back_whole(folder: Path, tiny: SvamConfig, video: Vi
     (folder / "image_encoder").mkdir()  # SVD has more parts; they are not ours
     (folder / "model_index.json").write_text("{}")
     again = load_video_model(folder, tiny)
-    assert again.latent_scale == video.latent_scale
+    assert again.latent_gain == video.latent_gain
     loaded, saved = again.state_dict(), video.state_dict()
     assert loaded.keys() == saved.keys()
     assert all(torch.equal(loaded[name], value) for name, value in saved.items())
