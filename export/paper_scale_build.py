@@ -4,7 +4,7 @@
 
 prints, for each graph and precision, what each step took in time and memory, and what came out. Every step is a process of its own, so
 that its memory is its own, and is skipped where an earlier run finished it: its figures are in FOLDER/steps.json. The exporting takes
-4 GB of disk and some minutes, the INT8 graphs 2 GB more; the largest step holds 16 GB of memory. The weights are random, so that
+4 GB of disk and some minutes, the INT8 graphs 2 GB more; the largest step holds 14 GB of memory. The weights are random, so that
 nothing is said about exactness, and ranges would mean nothing: all are taken to be the same (measuring them with ONNX Runtime on a
 processor, which computes FP16 in FP32, needs more than 19 GB).
 """
@@ -196,7 +196,7 @@ def main() -> int:
         step = Step(**json.loads(arguments.step))
         sys.stdout.write(f"{_FIGURES}{json.dumps(_ACTIONS[step.action](arguments.folder, step))}\n")
         return 0
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         with console.status("starting") as status:
             done = run_all(arguments.folder, status.update)
