@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -41,11 +40,3 @@ def write_graph(model: ModelProto, path: Path) -> Path | None:
     weights.unlink(missing_ok=True)  # onnx appends
     onnx.save(model, path, save_as_external_data=True, location=weights.name, size_threshold=_SMALL_BYTES)
     return weights
-
-
-def transform(source: Path, target: Path, change: Callable[[ModelProto], ModelProto]) -> Path | None:
-    """Write what `change` makes of the graph in one file to another, holding one copy of its weights at a time.
-
-    `change` may work in place. Returns the file of the weights where they stand apart.
-    """
-    return write_graph(change(read_graph(source)), target)

@@ -26,8 +26,8 @@ class _Way:
     picture: str  # uint8 (1, H, W, C)
     tensor: str  # float (1, C, H / k, W / k)
     pool_px: int
-    factor: float
-    offset: float
+    gain_ratio: float
+    offset_ratio: float
     nodes: tuple[NodeProto, ...]
 
 
@@ -108,13 +108,13 @@ def _replace(model: ModelProto, way: _Way, index: GraphIndex, name: str) -> None
     side = way.pool_px
     kernel = np.zeros((channels, 1, side, side, channels), np.float32)
     for channel in range(channels):
-        kernel[channel, 0, :, :, channel] = way.factor / side**2
+        kernel[channel, 0, :, :, channel] = way.gain_ratio / side**2
     model.graph.initializer.extend(
         numpy_helper.from_array(values, f"{name}/{part}")
         for part, values in (
             ("rows", np.array([1, 1, height, width * channels], np.int64)),
             ("kernel", kernel.reshape(channels, 1, side, side * channels)),
-            ("offset", np.full(channels, way.offset, np.float32)),
+            ("offset", np.full(channels, way.offset_ratio, np.float32)),
         )
     )
     window = [side, side * channels]
