@@ -142,12 +142,15 @@ def _samples(
     """Return the frames of a file, or frames from the simulator, where the policy acts in fp32."""
     from bench.samples.from_simulator import SimulatorPlan, gather_from_simulator
     from interfaces.bundle_manifest import load_manifest
-    from interfaces.sample_file import check_samples, read_samples
+    from interfaces.sample_file import check_samples, input_tensors, read_samples
 
     file: Path | None = getattr(arguments, which)
     if file is not None:
-        samples = read_samples(file)
-        check_samples(str(file), samples, load_manifest(source))
+        manifest, samples = load_manifest(source), read_samples(file)
+        # Frames that were gathered with another policy may hold more: the age of its foresight, its noise.
+        wanted = {tensor.name for tensor in input_tensors(manifest)}
+        samples = {name: rows for name, rows in samples.items() if name in wanted}
+        check_samples(str(file), samples, manifest)
         return samples
     plan = SimulatorPlan(
         robot_file=arguments.robot,

@@ -38,18 +38,24 @@ UNITS = (
 
 # Numbers without a unit of their own, and not a ratio of two like quantities either.
 WITHOUT_UNIT = {
+    "action_cosine_min",
+    "at_export",  # a gate names its quantity, and so does what was measured of it then ...
     "axis",  # a direction, of length 1
+    "cosine",
     "correlation",  # how many neighbours are wrong together
     "distortion",  # OpenCV's coefficients of a lens
     "distortion_sigma",
+    "foresight_cosine_min",
     "foresight_max_abs",  # of tokens, which mean something to the network only
     "foresight_off",
     "half_width",  # as `value`
     "have",  # of a need: views, parts of a picture, degrees
+    "here",  # ... and now
     "home",  # each family of motors counts in its own unit
     "homes",
     "image_noise",  # grey levels, of 256
     "limit",  # as `value`
+    "measured",  # as `limit`
     "nice",  # of the scheduler, and so is realtime_priority; inf where there is no limit
     "parity_max_abs",  # of tokens, or rad, as the graph's output
     "realtime_priority",
