@@ -119,7 +119,13 @@ def _draw_work(axis: Any, rows: Sequence[Row], result: SearchResult) -> None:
     axis.spines[["top", "right"]].set_visible(False)
     for place, share in zip(places, shares, strict=True):
         axis.annotate(
-            f"{share:.3g}", (share, place), (3, 0), textcoords="offset points", va="center", fontsize=7, color="0.25"
+            f"{share:.1f}" if share >= 0.05 else "< 0.1",
+            (share, place),
+            (3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7,
+            color="0.25",
         )
 
 
