@@ -69,8 +69,8 @@ def test_from_a_folder_to_the_one_in_charge_and_back(
     assert bundle("activate", "so101") == 0
     printed = capsys.readouterr().out
     for part in (
-        "copying 7.0 MB",
-        "reproduces them, tokens within",
+        "copying 1",
+        "reproduces them as cpu-int8 on ONNX Runtime, tokens within",
         "the dry run on live pictures is left out: no policy runs",
         "on trial: 120 s of work within 3 starts; if not, there is none to fall back to",
     ):
