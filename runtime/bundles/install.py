@@ -56,7 +56,8 @@ class Checks:
         bundle = open_bundle(folder, self.robot, trust)
         limits = bundle.running
         self.say(
-            f"{folder.name}: reproduces them as {limits.words}, tokens within {bundle.foresight_off:.1e} (limit {limits.foresight_max_abs:.1e}),"
+            f"{folder.name}: reproduces them as {limits.words}, tokens within {bundle.foresight_off:.1e}"
+            f" (limit {limits.foresight_max_abs:.1e}),"
             f" positions within {bundle.action_off_rad:.1e} rad (limit {limits.action_max_abs_rad:.1e})"
         )
         return bundle
