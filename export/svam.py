@@ -14,6 +14,8 @@ from rich.console import Console
 from torch import nn
 
 from export.onnx_graphs import Arrays, Graph, export_graph
+from export.torch_policy import TorchPolicy
+from interfaces.bundle_manifest import CameraSpec, ChunkSpec
 from models.svam.action_expert import ActionBlock
 from models.svam.config import SvamConfig
 from models.svam.policy import ActionGraph, ForesightGraph, SvamPolicy
@@ -79,6 +81,23 @@ def write_graphs(policy: SvamPolicy, samples: Arrays, folder: Path) -> Arrays:
     tokens = export_graph(foresight, samples, folder / "foresight.onnx")
     positions = export_graph(action, {**samples, "tokens": tokens}, folder / "action.onnx")
     return {**samples, "tokens": tokens, "positions": positions}
+
+
+def trial_policy() -> TorchPolicy:
+    """Return the small policy with random weights, for trying the whole export: `forerun export export/svam.py:trial_policy ...`."""
+    config = SvamConfig.small(joints=TRIAL_JOINTS, instructions=TRIAL_INSTRUCTIONS)
+    foresight, action = svam_graphs(random_policy(config))
+    return TorchPolicy(
+        family="svam",
+        joints=config.joints,
+        instructions=config.instructions,
+        cameras=(CameraSpec(name=config.camera, width_px=config.width_px, height_px=config.height_px),),
+        chunk=ChunkSpec(horizon=config.horizon, step_ms=config.step_ms, first_ms=config.first_ms),
+        foresight_age_max_ms=config.foresight_age_max_ms,
+        foresight=foresight,
+        action=action,
+        samples=random_samples(config, 8),
+    )
 
 
 def main() -> None:
