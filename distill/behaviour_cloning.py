@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,12 @@ from torch import Tensor
 
 from distill.recipe import Recipe, TrainingRecipe
 from distill.samples import Batch, Samples
+from interfaces.progress import Progress
 from models.small_policy import SmallPolicy, SmallPolicyConfig
 from sim.robot_model import JOINT_NAMES
 
 CHECKPOINT_EVERY = 250
 _FORESEEN_SCALE_M = 0.05
-
-Progress = Callable[[int, int, str], None]
 
 
 def train(recipe: Recipe, samples: Samples, folder: Path, start: SmallPolicy | None, progress: Progress) -> SmallPolicy:

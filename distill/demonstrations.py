@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +12,11 @@ import numpy as np
 from distill.episode import STEP_S, Driver, Episode, EpisodePlan, Recorder
 from distill.policy_driver import PolicyDriver
 from distill.recipe import Recipe, TaskRecipe
+from interfaces.progress import Progress
 
 SHARD_EPISODES = 25
 _RECOVERY_SEEDS = 1_000_000  # recovery episodes play on seeds of their own
 _DRIVEN_TICKS = (4, 60)  # for so many ticks of 50 ms the policy drives before the expert takes over
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ The folder then holds `policy.pt` and `samples.npz`, which is what `forerun expo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from distill.demonstrations import Shard, plan_shards, record
 from distill.episode import EpisodePlan, Recorder
 from distill.recipe import Recipe
 from distill.samples import Samples
+from interfaces.progress import StartStage
 from interfaces.sample_file import write_samples
 from models.small_policy import SmallPolicy, load_policy, save_policy
 
@@ -26,9 +26,6 @@ POLICY_FILE = "policy.pt"
 SAMPLES_FILE = "samples.npz"
 _SAMPLES_SEED = 90_000  # neither trained nor evaluated on
 _SAMPLES_PER_TASK = 2
-
-Progress = Callable[[int, int, str], None]
-StartStage = Callable[[str], Progress]
 
 
 def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:

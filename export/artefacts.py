@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +24,8 @@ from export.sensitivity_report import write_sensitivity
 from export.tensorrt_rules.check import require_accepted
 from interfaces.bundle_artefact import Precision
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
-from interfaces.sample_file import Progress, Samples
+from interfaces.progress import StartStage
+from interfaces.sample_file import Samples
 
 GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
@@ -49,7 +50,7 @@ class Maker:
     calibration: Samples
     heldout: Samples
     pinned: Collection[str]
-    start_stage: Callable[[str], Progress]
+    start_stage: StartStage
     documents: dict[str, Path] = field(default_factory=dict[str, Path])  # what people read about the search, by name
     _judged: dict[Layout, _Judged] = field(default_factory=dict[Layout, _Judged])
 

@@ -19,7 +19,6 @@ import math
 import resource
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -37,12 +36,12 @@ from export.module_names import name_by_module
 from export.onnx_graphs import OPSET, Arrays, Graph, run_torch
 from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples, svam_graphs
 from interfaces.bundle_artefact import WEIGHTS_SUFFIX
+from interfaces.progress import Progress
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
 from models.svam.video_model import VideoModel, build_video_model
 
 Precision = Literal["fp16", "fp32"]
-Progress = Callable[[int, int, str], None]
 LARGEST_FILE_BYTES = 1_900_000_000  # protobuf ends at 2 GiB, and there is more in a file than weights
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
 

@@ -31,12 +31,12 @@ from interfaces.bundle_manifest import HELDOUT_FILE, BundleManifest, GraphSpec, 
 from interfaces.engine import Engine
 from interfaces.errors import BundleError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
-from interfaces.sample_file import Progress, Samples, write_samples
+from interfaces.progress import Progress, StartStage
+from interfaces.sample_file import Samples, write_samples
 
 OpenEngine = Callable[[Path, GraphSpec], Engine]
 Play = Callable[[Path, Precision, Progress], Outcomes]  # the bundle's folder, which of its artefacts
 Rank = Callable[[Path, Sequence[Precision]], Sequence[Precision]]  # fastest first, on this machine
-StartStage = Callable[[str], Progress]
 
 # How far a device may be off what was measured here: another processor or TensorRT rounds in another order.
 _DEVICE_RATIO = 2.0

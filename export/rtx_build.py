@@ -24,11 +24,11 @@ from onnx import ModelProto, TensorProto, ValueInfoProto, helper
 
 from export.engines.build_main import load_tensorrt
 from export.engines.builder import BuildRequest, build_engine
-from export.engines.builder_voice import Progress
 from export.tensorrt_rules.graph_view import GraphView
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.engine_record import BuildSettings
 from interfaces.errors import BundleError, DeviceError, RefusedError
+from interfaces.progress import Progress, silent
 
 CAPABILITY = "SM86"
 _SETTINGS = BuildSettings(memory_mb=4096, optimisation_level=3, candidates=())
@@ -60,10 +60,6 @@ class Stored:
     def element_bytes(self, weights_bytes: int) -> float:
         """Return how many bytes an engine with weights of this size takes for an INT8 weight: about 1 where it stores INT8."""
         return (weights_bytes - self.other_bytes) / max(self.int8_elements, 1)
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def load_rtx() -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from bench.latency.contender import Contender
     from interfaces.engine import Tensors
+    from interfaces.progress import Progress
 
 _PRECISIONS = ("fp32", "fp16", "cpu-int8", "trt-int8")
 _BOARDS = ("orin-agx-64", "orin-agx-32", "orin-nx-16", "orin-nano-8", "all")
@@ -151,11 +152,11 @@ def _roofline(arguments: argparse.Namespace, console: Console) -> int:
 
 
 @contextmanager
-def _shown(console: Console) -> Generator[Callable[[int, int, str], None]]:
+def _shown(console: Console) -> Generator[Progress]:
     """Show how far it is, where a person watches."""
-    from rich.progress import Progress
+    from rich.progress import Progress as Bars
 
-    with Progress(console=console, transient=True) as shown:
+    with Bars(console=console, transient=True) as shown:
         tasks: dict[str, TaskID] = {}
 
         def tell(done: int, total: int, text: str) -> None:

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from export.engines.cache_changes import Bench
     from export.engines.candidates import BundleSource
     from export.engines.ladder import Climbed
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
     from interfaces.engine import Engine
     from interfaces.engine_cache import Entry
     from interfaces.engine_record import Board, BuildSettings, EngineKey
+    from interfaces.progress import Progress
     from runtime.bundles.shelf_changes import ShelfPlace
     from runtime.terminal import LiveLine
 
@@ -267,5 +266,5 @@ def _open_reference(path: Path, name: str, spec: GraphSpec) -> Engine:
     return open_engine(path, name, spec, os.cpu_count() or 1)
 
 
-def _shown(line: LiveLine) -> Callable[[int, int, str], None]:
+def _shown(line: LiveLine) -> Progress:
     return lambda done, total, text: line.show(f"{100 * done // max(total, 1):3} %  {text}")

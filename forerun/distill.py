@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from interfaces.progress import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the recipe with a progress bar a stage."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
     from distill.recipe import load_recipe
     from distill.stages import run_recipe
@@ -25,11 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"),
     )  # fmt: skip
-    with Progress(*columns) as progress:
+    with Bars(*columns) as bars:
 
-        def start_stage(title: str) -> Callable[[int, int, str], None]:
-            task = progress.add_task(title, total=None, text="")
-            return lambda done, total, text: progress.update(task, completed=done, total=total, text=text)
+        def start_stage(title: str) -> Progress:
+            task = bars.add_task(title, total=None, text="")
+            return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
 
         policy = run_recipe(recipe, folder, start_stage)
     print(f"trained: {policy}\nnext:    forerun export {folder} robots/bundles/{recipe.name}")

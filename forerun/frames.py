@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +30,8 @@ from forerun.defaults import SIMULATED_ROBOT
 
 if TYPE_CHECKING:
     from interfaces.bundle_manifest import BundleManifest
+    from interfaces.progress import Progress
     from interfaces.sample_file import Samples
-
-Progress = Callable[[int, int, str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

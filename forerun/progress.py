@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from interfaces.progress import Progress
 
 T = TypeVar("T")
 
@@ -31,7 +34,7 @@ def followed(items: Sequence[T], what: str) -> Iterator[T]:
         say(index / len(items))
 
 
-def counting(what: str) -> Callable[[int, int, str], None]:
+def counting(what: str) -> Progress:
     """Return what to tell how many of how many are done, and a word about the last one, which is for wider bars than this."""
     say = progress(what)
     return lambda done, total, _text: say(done / total)

@@ -11,7 +11,7 @@ width, 3), are packed (interfaces/packed_pictures.py):
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from interfaces.errors import ConfigError
 from interfaces.graph_contract import TOKENS
 from interfaces.npz_file import NUMBERS, SIZE_MAX_BYTES, Arrays, read_npz
 from interfaces.packed_pictures import SIDE_MAX_PX, PackedPictures, is_pictures, look_at_pictures, pack_pictures
+from interfaces.progress import Progress
 
 Samples = dict[str, NDArray[Any]]  # by tensor name, (sample, ...)
-Progress = Callable[[int, int, str], None]
 
 _BLOBS, _ENDS = ".webp", ".webp_ends"
 

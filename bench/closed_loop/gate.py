@@ -6,7 +6,7 @@ own, and not that it is faster or slower here. What they are allowed to lose, ex
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,13 @@ from bench.closed_loop.evaluation import Evaluation, evaluate
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Outcome
 from interfaces.bundle_manifest import BundleManifest
+from interfaces.progress import Progress
 from interfaces.robot_config import RobotConfig
 from runtime.policy.inference_choice import Inference
 from sim.tasks import TASKS
 
 SEEDS = 100  # a task: two points are two episodes
 
-Progress = Callable[[int, int, str], None]
 Successes = dict[str, dict[int, bool]]  # task -> seed -> success
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from bench.latency.surroundings import Surroundings, Watch
 from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.errors import DeviceError
+from interfaces.progress import Progress
 from runtime.policy.bundle import read_manifest, verify_files
 
-Progress = Callable[[int, int, str], None]
 SAME_MAX_ABS = 2e-3  # between libraries in fp32; another policy is off by orders of magnitude more
 
 

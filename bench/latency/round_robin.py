@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.latency.contender import Contender, Rows
+from interfaces.progress import Progress
 
 BLOCK = 10  # counted runs
 SETTLING = 2  # runs before them
@@ -23,8 +24,6 @@ WARM_UP = 10  # runs of each contender before the first round
 # Before a block the threads of the one before come to rest: ONNX Runtime's, by default, were seen to spin for 30 ms after a run.
 _PAUSE_S, _PAUSES_MAX = 0.005, 40
 _AT_REST_NS = 100_000  # of processor time in a pause
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

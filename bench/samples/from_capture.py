@@ -5,7 +5,6 @@ A capture knows no instruction and ran no policy, so what else the graphs take i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,8 @@ from interfaces.capture_file import Capture, read_capture
 from interfaces.engine import Tensors
 from interfaces.errors import UnfitError
 from interfaces.graph_contract import JOINTS
+from interfaces.progress import Progress
 from interfaces.sample_file import Samples
-
-Progress = Callable[[int, int, str], None]
 
 
 def gather_from_capture(

@@ -25,6 +25,7 @@ from interfaces.errors import RefusedError, UnfitError
 from interfaces.flight import ActionInference
 from interfaces.graph_contract import FORESIGHT_AGE, INSTRUCTION, JOINTS, NOISE
 from interfaces.messages import Foresight, JointState
+from interfaces.progress import Progress
 from interfaces.sample_file import Samples
 from runtime.flight.reader import read_flight
 from runtime.flight.record import FlightRecord, RecordedFrame
@@ -35,7 +36,6 @@ _APART_MAX_NS = (
 _FOLLOWED_MAX_NS = 500_000_000  # from a foresight: the instruction is still the same, or was already
 
 T = TypeVar("T")
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from multiprocessing.pool import Pool
@@ -33,6 +33,7 @@ from interfaces.engine import Engine, Tensors
 from interfaces.errors import RefusedError
 from interfaces.graph_contract import TOKENS
 from interfaces.messages import ActionChunk, Foresight, Frame, JointState
+from interfaces.progress import Progress
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.sample_file import Samples
 from runtime.policy.bundle import LoadedBundle, open_bundle
@@ -46,8 +47,6 @@ _EVERY = 3  # chunks
 _EPISODES_MAX = 5_000  # of a task: a policy that never acts must not keep us for ever
 _FORESIGHT_MS = (1.5, 120.0)  # with the older of these, the age goes up to 0.3 s
 _KEPT_FORESIGHTS = 4  # a chunk is made from the newest, or, while that one is made, from the one before
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

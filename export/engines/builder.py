@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export.engines.builder_voice import Phases, Progress, Said, make_logger, make_monitor
+from export.engines.builder_voice import Phases, Said, make_logger, make_monitor
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.engine_record import BuildSettings
 from interfaces.errors import BundleError, DeviceError
+from interfaces.progress import Progress
 
 _DTYPES = {
     "FLOAT": "float32", "HALF": "float16", "BF16": "bfloat16", "UINT8": "uint8", "INT8": "int8", "INT32": "int32",

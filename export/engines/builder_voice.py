@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-Progress = Callable[[int, int, str], None]
+from interfaces.progress import Progress
 
 _KEPT_MAX = 30  # a graph may give one warning per node
 _LINE_MAX = 1000  # characters

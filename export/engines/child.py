@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.engines.builder_voice import Progress
 from interfaces.errors import DeviceError
+from interfaces.progress import Progress
 
 RESULT_FILE = "result.toml"
 TIME_MAX_S = 3600.0  # a large network takes a quarter of an hour on the smallest board; what takes this long hangs

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.engines.builder_voice import Progress
 from export.engines.candidates import BundleSource
 from export.engines.trial import Arrays, answers
 from interfaces.bundle_manifest import GraphSpec
@@ -18,6 +17,7 @@ from interfaces.engine import Engine
 from interfaces.errors import ConfigError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS, parity_key
 from interfaces.npz_file import read_npz
+from interfaces.progress import Progress
 from interfaces.sample_file import Samples, check_samples, read_samples
 
 OpenReference = Callable[[Path, str, GraphSpec], Engine]  # an ONNX file, name for messages, tensors; on the processor

@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from export.engines.build_process import BuildOutcome
-from export.engines.builder_voice import SHARES, Progress
+from export.engines.builder_voice import SHARES
 from export.engines.candidates import FP32, BundleSource, Candidate, Left, Source, prepare
 from export.engines.evidence import Evidence
 from export.engines.gating import failures, graph_gates, pair_gates, parity_gate
@@ -26,6 +26,7 @@ from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine_record import Tried
 from interfaces.errors import BundleError, ForerunError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
+from interfaces.progress import Progress, silent
 
 GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
@@ -181,7 +182,7 @@ class Ladder:
         folder = self._scratch / name.replace(" ", "-")
         folder.mkdir(exist_ok=True)
         request = self._request(name, ACTION_GRAPH, action.plan, inputs, "")
-        positions = self._tools.trial(request, folder, _silent).answers[_HELDOUT]
+        positions = self._tools.trial(request, folder, silent).answers[_HELDOUT]
         precisions = (foresight.candidate.precision, action.candidate.precision)
         return pair_gates(reference, foresight.found, positions, precisions, self._bundle.manifest.joints)
 
@@ -224,10 +225,6 @@ class Steps:
 def _at_end(progress: Progress, text: str) -> Progress:
     """Return a progress that stays where a candidate is built."""
     return lambda _done, _total, _text: progress(SHARES, SHARES, text)
-
-
-def _silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def _p50_ms(attempt: Attempt) -> float:

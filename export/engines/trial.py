@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from export.engines.builder_voice import Progress
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Engine
 from interfaces.errors import BundleError
+from interfaces.progress import Progress
 
 Arrays = Mapping[str, NDArray[Any]]  # by tensor name, (sample, ...)
 OpenPlan = Callable[[bytes, str, GraphSpec], Engine]  # plan, name for messages, tensors

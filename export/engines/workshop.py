@@ -8,7 +8,6 @@ from pathlib import Path
 
 from export.engines.build_job import TIMING_FILE, BuildJob
 from export.engines.build_process import BUILD_COMMAND, BuildOutcome, run_build
-from export.engines.builder_voice import Progress
 from export.engines.cache_changes import Bench, plan_name
 from export.engines.candidates import BundleSource, Source
 from export.engines.child import TIME_MAX_S, Watch
@@ -20,6 +19,7 @@ from interfaces.engine_cache import Entry
 from interfaces.engine_record import RECORD_FORMAT, BuildSettings, EngineKey, EngineRecord, Plan
 from interfaces.errors import BundleError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.progress import Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ A quantised foresight is judged by what the quantised action makes of it, not by
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +14,8 @@ from numpy.typing import NDArray
 from export.gates.figures import Comparison, Figures
 from interfaces.engine import Engine, Tensors
 from interfaces.graph_contract import POSITIONS, TOKENS
+from interfaces.progress import Progress, silent
 from interfaces.sample_file import Samples
-
-Progress = Callable[[int, int, str], None]
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)

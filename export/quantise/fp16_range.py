@@ -21,7 +21,7 @@ from export.quantise.graph_index import GraphIndex
 from export.quantise.graph_run import GraphRun
 from export.quantise.partial_sums import LAST_AXIS, sum_probe
 from interfaces.errors import BundleError
-from interfaces.sample_file import Progress
+from interfaces.progress import Progress
 
 LARGEST = 65504.0
 SMALLEST_NORMAL = 2.0**-14

@@ -23,7 +23,7 @@ from export.quantise.blocks import WEIGHTED
 from export.quantise.graph_files import write_graph
 from export.quantise.graph_index import GraphIndex
 from interfaces.errors import BundleError
-from interfaces.sample_file import Progress
+from interfaces.progress import Progress
 
 _ort = cast("Any", onnxruntime)  # partly typed, likewise
 _MinMaxCalibrater: Any = cast("Any", calibrate).MinMaxCalibrater  # untyped; its surface ends in this file

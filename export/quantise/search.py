@@ -28,7 +28,7 @@ from export.quantise.sensitivity import Sensitivity
 from export.quantise.units import Unit
 from export.quantise.variants import BlockId
 from interfaces.bundle_artefact import Gate
-from interfaces.sample_file import Progress
+from interfaces.progress import Progress
 
 _GIVE_BACK_MAX = 8  # how many of the units kept are tried once more
 

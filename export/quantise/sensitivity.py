@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from export.gates.figures import Figures
 from export.quantise.units import Unit
 from export.quantise.variants import Variants
-from interfaces.sample_file import Progress
+from interfaces.progress import Progress
 
 # Multiply-accumulates to spend on one layout: about a minute on one core.
 _WORK_MACS = 2e12

@@ -17,7 +17,8 @@ from export.quantise.graph_run import GraphRun
 from export.quantise.layouts import quantise
 from export.quantise.ranges import Ranges, measure_ranges
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, POSITIONS, TOKENS
-from interfaces.sample_file import Progress, Samples
+from interfaces.progress import Progress
+from interfaces.sample_file import Samples
 
 Finish = Callable[
     [str, ModelProto], ModelProto

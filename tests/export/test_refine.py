@@ -1,6 +1,6 @@
 """From fp32 to every precision: what is made, what is gated, what stays when something fails, and what the robot then runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import CameraSpec, ChunkSpec, GraphSpec, bundle_files, load_manifest
 from interfaces.engine import Engine
 from interfaces.errors import BundleError, ConfigError
+from interfaces.progress import Progress, silent
 from interfaces.sample_file import Samples
 from runtime.policy.open_engine import open_engine
 
@@ -94,8 +95,8 @@ def as_they_come(_folder: Path, precisions: Sequence[Precision]) -> Sequence[Pre
     return precisions
 
 
-def silent(_title: str) -> Callable[[int, int, str], None]:
-    return lambda _done, _total, _text: None
+def unseen(_title: str) -> Progress:
+    return silent
 
 
 HOW = Refinement(
@@ -106,7 +107,7 @@ HOW = Refinement(
     open_engine=opened,
     rank=as_they_come,
     play="there is no simulator for it",
-    start_stage=silent,
+    start_stage=unseen,
 )
 
 
@@ -129,7 +130,7 @@ def test_every_precision_is_made_gated_and_named_in_the_manifest(source: Path, t
 
 
 def test_an_artefact_that_loses_in_the_closed_loop_is_not_ready(source: Path, tmp_path: Path) -> None:
-    def play(folder: Path, precision: Precision, _progress: Callable[[int, int, str], None]) -> Outcomes:
+    def play(folder: Path, precision: Precision, _progress: Progress) -> Outcomes:
         assert load_manifest(folder).artefact(precision).ready
         return {"one": {seed: precision == "fp32" or seed > 3 for seed in range(100)}}
 

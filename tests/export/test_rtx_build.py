@@ -27,6 +27,7 @@ from export.rtx_build import RtxBuild, Stored, build, stored
 from export.tensorrt_rules.check import check_file, check_graph
 from interfaces.bundle_manifest import load_manifest
 from interfaces.errors import BundleError, RefusedError
+from interfaces.progress import silent
 from tests.data.make_tiny_svam import filled
 from tests.export.tensorrt_rules.small_graphs import CHANNELS, GOOD, REFUSED_BY_BUILDER, graph, node, value
 
@@ -75,13 +76,9 @@ def samples_of(model: ModelProto, n_samples: int = 2) -> dict[str, NDArray[Any]]
     return samples
 
 
-def quiet(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
-
-
 def int8(model: ModelProto) -> ModelProto:
     """Return the trt-int8 graph of an fp32 one, by the default choice of blocks."""
-    ranges = measure_ranges(model, samples_of(model), quiet)
+    ranges = measure_ranges(model, samples_of(model), silent)
     chosen = {block.name for block in blocks_of(model, "trt-int8") if block.kept_because is None}
     return to_half(quantise(model, ranges, "trt-int8", chosen), frozenset())
 

@@ -19,6 +19,7 @@ from export.quantise.sensitivity import Sensitivity
 from export.quantise.units import KeptBy, Unit
 from export.quantise.variants import BlockId
 from export.sensitivity_report import write_sensitivity
+from interfaces.progress import silent
 
 LIMITS = Limits(action_error_max_ratio=0.02, action_cosine_min=0.9)
 ERRORS = {"net.good": 0.002, "net.bad": 0.05, "first": 0.001, "mine": 0.007}
@@ -61,7 +62,7 @@ def sensitivities() -> list[Sensitivity]:
 
 @pytest.fixture
 def result(sensitivities: list[Sensitivity]) -> SearchResult:
-    return search(Pretended(), sensitivities, LIMITS, lambda _done, _total, _text: None)
+    return search(Pretended(), sensitivities, LIMITS, silent)
 
 
 def test_the_table_says_what_each_block_costs_and_what_was_decided(

@@ -13,15 +13,12 @@ from forerun.build import TRIAL_COMMAND
 from forerun.engine_trial import open_plan
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.errors import DeviceError
+from interfaces.progress import silent
 from runtime.tensorrt.probe import Missing, probe
 
 _HERE = probe()
 DRIVERLESS = isinstance(_HERE, Missing) and "NVIDIA driver" in _HERE.why
 NO_TENSORS = GraphSpec(inputs=(), outputs=())
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 @pytest.mark.parametrize(("graph", "urgent"), [("action", True), ("foresight", False)])

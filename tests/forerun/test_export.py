@@ -8,6 +8,7 @@ import pytest
 from bench.samples.from_simulator import SimulatorPlan, gather_from_simulator
 from forerun.__main__ import main
 from interfaces.bundle_manifest import load_manifest
+from interfaces.progress import silent
 from interfaces.robot_config import load_robot
 from interfaces.sample_file import read_samples, write_samples
 from runtime.policy.bundle import open_bundle
@@ -24,7 +25,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("frames")
     bundle = ROOT / "robots/bundles/so101-small"
     plan = SimulatorPlan(robot_file=ROBOT, bundle=bundle, n_samples=60, first_seed=20_000, workers=1)
-    few = gather_from_simulator(plan, lambda _done, _total, _text: None)
+    few = gather_from_simulator(plan, silent)
     many = {name: np.concatenate([rows] * 5) for name, rows in few.items()}
     many["joints"] += np.random.default_rng(0).normal(0.0, 0.02, many["joints"].shape).astype(np.float32)
     write_samples(folder / "frames.npz", many)

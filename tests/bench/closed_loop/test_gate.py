@@ -12,6 +12,7 @@ from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Lockstep, Outcome
 from interfaces.bundle_manifest import load_manifest
 from interfaces.errors import BundleError
+from interfaces.progress import silent
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import open_bundle
 
@@ -19,10 +20,6 @@ ROOT = Path(__file__).parents[3]
 ROBOT_FILE = ROOT / "robots/simulated.toml"
 SHIPPED = ROOT / "robots/bundles/so101-small"
 RUN = GateRun(robot_file=ROBOT_FILE, bundle=SHIPPED, tasks=("press", "reach"), workers=1, n_seeds=2, time_limit_s=4.0)
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def test_the_same_episodes_whoever_plays_them() -> None:

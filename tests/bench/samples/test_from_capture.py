@@ -13,6 +13,7 @@ from interfaces.bundle_manifest import BundleManifest, load_manifest
 from interfaces.capture_file import CaptureCamera, CaptureFacts
 from interfaces.errors import ConfigError, RefusedError, UnfitError
 from interfaces.messages import Frame
+from interfaces.progress import silent
 from interfaces.sample_file import check_samples
 
 DATA = Path(__file__).parents[2] / "data"
@@ -28,10 +29,6 @@ FACTS = CaptureFacts(
     tool_version="1",
     cameras=(CaptureCamera(name="front", width_px=424, height_px=240, model="D435", serial="1"),),
 )
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def captured(folder: Path, n_samples: int, facts: CaptureFacts = FACTS) -> Path:

@@ -12,6 +12,7 @@ from interfaces.bundle_manifest import load_manifest
 from interfaces.errors import ConfigError, RefusedError, UnfitError
 from interfaces.flight import ActionInference, ForesightInference
 from interfaces.messages import Foresight, Frame
+from interfaces.progress import silent
 from interfaces.robot_config import load_robot
 from interfaces.sample_file import check_samples
 
@@ -21,10 +22,6 @@ ROBOT_TEXT = ROBOT_FILE.read_text(encoding="utf-8").replace('"jpeg"', '"png"')
 TINY = load_manifest(ROOT / "tests/data/tiny_bundle")
 PERIOD_NS = 100_000_000  # between recorded pictures
 ACTED = (1, 3)  # pictures that the policy looked at
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def t_picture_ns(number: int) -> int:

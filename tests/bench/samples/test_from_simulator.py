@@ -19,6 +19,7 @@ from bench.samples.sample_rows import evenly
 from interfaces.errors import RefusedError, UnfitError
 from interfaces.graph_contract import POSITIONS, TOKENS
 from interfaces.messages import ActionChunk
+from interfaces.progress import silent
 from interfaces.robot_config import RobotConfig, load_robot
 from interfaces.sample_file import check_samples, input_tensors
 from runtime.policy.bundle import LoadedBundle, open_bundle
@@ -26,10 +27,6 @@ from runtime.policy.bundle import LoadedBundle, open_bundle
 ROOT = Path(__file__).parents[3]
 ROBOT_FILE = ROOT / "robots/simulated.toml"
 TINY = ROOT / "tests/data/tiny_bundle"
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 @pytest.fixture(scope="module")

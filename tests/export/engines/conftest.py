@@ -9,6 +9,7 @@ from onnx import ModelProto
 from export.engines.candidates import BundleSource
 from export.engines.evidence import Evidence, gather_evidence
 from interfaces.bundle_manifest import load_manifest
+from interfaces.progress import silent
 from interfaces.sample_file import Samples
 from runtime.policy.open_engine import open_engine
 from tests.data.make_engine_bundle import make_models, make_samples, write_tiny
@@ -52,7 +53,3 @@ def gathered() -> Callable[[BundleSource], Evidence]:
 def evidence(source: BundleSource, gathered: Callable[[BundleSource], Evidence]) -> Evidence:
     """What the tiny bundle is judged on."""
     return gathered(source)
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""

@@ -21,6 +21,7 @@ from interfaces.bundle_manifest import GraphSpec, load_manifest
 from interfaces.engine_record import BuildSettings
 from interfaces.errors import BundleError, DeviceError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.progress import silent
 
 Models = dict[tuple[str, str], ModelProto]
 Request = Callable[..., BuildRequest]
@@ -52,10 +53,6 @@ def request_for(bundle: Path) -> Request:
         )
 
     return make
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def test_every_candidate_of_both_graphs_is_built(trt: Any, bundle: Path, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from export.engines.build_job import PLAN_FILE, BuildResult
 from export.engines.build_process import BuildOutcome
-from export.engines.builder_voice import Progress
 from export.engines.candidates import CANDIDATES, FP32, BundleSource, Source, chosen
 from export.engines.evidence import Evidence
 from export.engines.ladder import Climbed, Ladder, Tools
@@ -23,6 +22,7 @@ from interfaces.engine import Engine, Tensors
 from interfaces.engine_record import Tried
 from interfaces.errors import BundleError, DeviceError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.progress import Progress, silent
 from runtime.policy.open_engine import open_engine
 
 Change = Callable[[dict[str, Any], Tensors], None]  # outputs, in place; inputs
@@ -116,10 +116,6 @@ def climb(source: BundleSource, evidence: Evidence, stand_in: StandIn, tmp_path:
         return climbed
 
     return run
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 def outcomes(climbed: Climbed, graph: str) -> dict[str, str]:

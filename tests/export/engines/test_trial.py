@@ -16,6 +16,7 @@ from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Tensors
 from interfaces.errors import BundleError, DeviceError
 from interfaces.graph_contract import ACTION_GRAPH
+from interfaces.progress import silent
 from runtime.policy.open_engine import open_engine
 from tests.data.engine_stand_in import program
 
@@ -37,10 +38,6 @@ class Counting:
         self.t_ns += self._run_ns
         self.seen.append(float(inputs["foresight_age"]))
         return {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in self._spec.outputs}
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    """Tell nobody."""
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from onnx import ModelProto
 
 from export.quantise.ranges import Ranges, measure_ranges
+from interfaces.progress import silent
 from tests.export.quantise.tiny_network import export_tiny_network, samples
 
 
@@ -21,4 +22,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> ModelProto:
 @pytest.fixture(scope="session")
 def tiny_ranges(tiny: ModelProto) -> Ranges:
     """The ranges of the tiny network over 40 samples."""
-    return measure_ranges(tiny, samples(40, seed=1), lambda _done, _total, _text: None)
+    return measure_ranges(tiny, samples(40, seed=1), silent)

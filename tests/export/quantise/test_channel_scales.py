@@ -12,13 +12,11 @@ from export.quantise import layouts
 from export.quantise.channel_scales import ChannelScales, fold_channel_scales
 from export.quantise.layouts import quantise
 from export.quantise.ranges import Ranges, measure_ranges
+from interfaces.progress import silent
 from tests.export.quantise.reading import node_of, run, weight
 
 CHANNELS = 8
 WIDTHS = 2.0 ** np.arange(CHANNELS)  # 1..128: with one scale for all, the narrowest channel has two levels
-
-
-def silent(_done: int, _total: int, _text: str) -> None: ...
 
 
 def graph_of(operator: str, joined: bool = False) -> ModelProto:  # noqa: FBT001, FBT002

@@ -10,13 +10,10 @@ from export.quantise.graph_edit import sort_nodes
 from export.quantise.graph_run import GraphRun
 from export.quantise.layouts import quantise
 from export.quantise.ranges import Ranges, measure_ranges
+from interfaces.progress import silent
 from interfaces.sample_file import Samples
 
 WIDTHS = np.array([100.0, 10.0, 0.1, 0.0], np.float32)  # of the channels of x
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    pass
 
 
 @pytest.fixture

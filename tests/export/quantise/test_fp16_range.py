@@ -13,7 +13,7 @@ from export.quantise.fp16_range import Hazard, Peaks, activation_peaks, keep_in_
 from export.quantise.graph_run import GraphRun
 from export.quantise.half import to_half
 from interfaces.errors import BundleError
-from interfaces.sample_file import Progress
+from interfaces.progress import Progress, silent
 
 Arrays = dict[str, NDArray[np.floating]]
 
@@ -61,10 +61,6 @@ def overflowing() -> ModelProto:
 @pytest.fixture
 def samples() -> Arrays:
     return {"x": np.random.default_rng(2).normal(size=(5, 1, _SIZE)).astype(np.float32)}
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    pass
 
 
 def find(model: ModelProto, samples: Arrays, progress: Progress = silent) -> tuple[Hazard, ...]:

@@ -11,6 +11,7 @@ from export.quantise.graph_files import read_graph, write_graph
 from export.quantise.layouts import quantise_in_place
 from export.quantise.ranges import Ranges, measure_ranges
 from interfaces.errors import BundleError
+from interfaces.progress import silent
 from tests.export.quantise.reading import run
 from tests.export.quantise.tiny_network import samples
 
@@ -30,7 +31,7 @@ def test_a_large_graph_is_measured_and_quantised_from_its_file(
     weights = write_graph(ModelProto.FromString(tiny.SerializeToString()), path)
     assert weights is not None
     assert weights.stat().st_size > 4 * 16 * 16 * 9 * 2  # both convolutions, at least
-    ranges = measure_ranges(path, samples(40, seed=1), lambda _done, _total, _text: None)
+    ranges = measure_ranges(path, samples(40, seed=1), silent)
     assert ranges.by_tensor.keys() == tiny_ranges.by_tensor.keys()
     model = quantise_in_place(read_graph(path), ranges, "trt-int8", ["conv_1", "out"])
     assert 0.0 < np.abs(run(model, given) - wanted).max() < 0.05

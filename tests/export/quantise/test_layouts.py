@@ -12,6 +12,7 @@ from export.quantise.layouts import quantise
 from export.quantise.ranges import Ranges, measure_ranges
 from export.tensorrt_rules.check import require_accepted
 from interfaces.errors import ConfigError
+from interfaces.progress import silent
 from tests.data.make_tiny_svam import filled
 from tests.export.quantise.reading import behind, cosine, node_of, run, weight
 from tests.export.quantise.tiny_network import samples
@@ -147,7 +148,7 @@ def test_an_s_vam_runs_in_both_layouts() -> None:
         picture = value.type.tensor_type.elem_type == TensorProto.UINT8
         numbers = rng.integers(0, 256, shape) if picture else rng.standard_normal(shape)
         given[value.name] = numbers.astype(np.uint8 if picture else np.float32)
-    ranges = measure_ranges(model, given, lambda _done, _total, _text: None)
+    ranges = measure_ranges(model, given, silent)
     wanted = run(model, given)
     for layout in ("trt-int8", "cpu-int8"):
         # All convolutions on the processor, too: among them are sums that ONNX Runtime fuses into integer ones.

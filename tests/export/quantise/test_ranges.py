@@ -9,10 +9,8 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from export.quantise.ranges import Ranges, measure_ranges
 from interfaces.errors import BundleError
+from interfaces.progress import silent
 from tests.export.quantise.tiny_network import samples
-
-
-def silent(_done: int, _total: int, _text: str) -> None: ...
 
 
 def small_graph() -> ModelProto:

@@ -16,16 +16,13 @@ from export.quantise.search import SearchResult, describe, search
 from export.quantise.sensitivity import Sensitivity, measure_sensitivity
 from export.quantise.units import Unit, units_of
 from export.quantise.variants import BlockId, Variants, measure_policy
+from interfaces.progress import silent
 from tests.data.make_uneven_policy import COSTLY, JOINTS, uneven_action, uneven_foresight, uneven_samples
 
 LIMITS = Limits(action_error_max_ratio=0.02, action_cosine_min=0.9)
 FRAMES = 12
 HARD = 7  # the frame that is wrong
 Errors = Mapping[str, float]  # of each unit alone, of the action range
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    pass
 
 
 def unit(name: str, macs: int = 100) -> Unit:

@@ -10,15 +10,12 @@ from export.quantise.graph_run import GraphRun
 from export.quantise.sensitivity import frames_to_judge, measure_sensitivity
 from export.quantise.units import Unit, units_of
 from export.quantise.variants import BlockId, PolicyGraphs, Variants, measure_policy
+from interfaces.progress import silent
 from interfaces.sample_file import Samples
 from tests.data.make_uneven_policy import COSTLY, JOINTS, uneven_action, uneven_foresight, uneven_samples
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 ONE, MIX = BlockId("foresight", "net.one"), BlockId("action", "mix")
-
-
-def silent(_done: int, _total: int, _text: str) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
