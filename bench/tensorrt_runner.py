@@ -24,7 +24,7 @@ import numpy as np
 from interfaces.bundle_manifest import GraphSpec, load_manifest
 from interfaces.engine import Engine, Tensors
 from interfaces.errors import ForerunError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, parity_key
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, parity_key, specs_of
 from runtime.policy.inference_choice import find_engines
 from runtime.policy.parity import Arrays, read_parity
 from runtime.tensorrt.buffers import SHARED_AT_MOST_BYTES
@@ -93,7 +93,7 @@ def load_graphs(bundle: Path) -> dict[str, Graph]:
             f"no engines were built for bundle {manifest.name} on this board: `forerun build {bundle}` builds them"
         )
     parity = read_parity(manifest.parity.file, (bundle / manifest.parity.file).read_bytes())
-    specs = {FORESIGHT_GRAPH: manifest.foresight, ACTION_GRAPH: manifest.action}
+    specs = specs_of(manifest)
     return {
         name: Graph(name, entry.read_plan(name), spec, _samples(name, spec, parity)) for name, spec in specs.items()
     }

@@ -23,11 +23,9 @@ from export.quantise.variants import PolicyGraphs, Variants, measure_policy
 from export.sensitivity_report import write_sensitivity
 from export.tensorrt_rules.check import require_accepted
 from interfaces.bundle_artefact import Precision
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
+from interfaces.graph_contract import FORESIGHT_GRAPH, GRAPHS, TOKENS
 from interfaces.progress import StartStage
 from interfaces.sample_file import Samples
-
-GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
 Paths = Mapping[str, Path]  # by graph
 

@@ -30,7 +30,7 @@ from interfaces.bundle_artefact import ON_PROCESSOR, Artefact, Gate, Precision
 from interfaces.bundle_manifest import HELDOUT_FILE, BundleManifest, GraphSpec, Provenance, load_manifest
 from interfaces.engine import Engine
 from interfaces.errors import BundleError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, files_of
 from interfaces.progress import Progress, StartStage
 from interfaces.sample_file import Samples, write_samples
 
@@ -90,8 +90,9 @@ class _Refining:
         for file in (*fp32.foresight.files, *fp32.action.files, manifest.parity):
             shutil.copyfile(source / file.file, half / file.file)
         self._fp32 = replace(fp32, gates=(), ready=True)
-        fp32_paths = {FORESIGHT_GRAPH: half / fp32.foresight.file, ACTION_GRAPH: half / fp32.action.file}
-        self._paths: dict[Precision, Paths] = {"fp32": fp32_paths}
+        self._paths: dict[Precision, Paths] = {
+            "fp32": {graph: half / file.file for graph, file in files_of(fp32).items()}
+        }
 
     def run(self) -> BundleManifest:
         how, half = self._how, self._half

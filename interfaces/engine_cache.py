@@ -21,7 +21,7 @@ from pathlib import Path
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine_record import RECORD_FILE, EngineKey, EngineRecord, Plan, parse_record
 from interfaces.errors import BundleError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, specs_of
 from interfaces.installed import Installation
 from interfaces.trusted_path import Trust, read_trusted
 
@@ -96,7 +96,7 @@ class EngineCache:
             return None
         if entry.record.key != key:
             raise BundleError(f"{entry.folder}: its record is that of {_difference(entry.record.key, key)}; {_ANEW}")
-        for graph, spec in ((FORESIGHT_GRAPH, manifest.foresight), (ACTION_GRAPH, manifest.action)):
+        for graph, spec in specs_of(manifest).items():
             if entry.plan(graph).spec != spec:
                 raise BundleError(
                     f"{entry.folder}: the tensors of its {graph} engine are not those of bundle {manifest.name}; {_ANEW}"

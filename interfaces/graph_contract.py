@@ -6,7 +6,8 @@ The contract itself is drawn in interfaces/bundle_manifest.py. The parity file h
 
 from __future__ import annotations
 
-from interfaces.bundle_manifest import BundleManifest, TensorSpec
+from interfaces.bundle_artefact import Artefact, GraphFile
+from interfaces.bundle_manifest import BundleManifest, GraphSpec, TensorSpec
 from interfaces.errors import BundleError
 
 INSTRUCTION = "instruction"
@@ -22,6 +23,17 @@ MAY_BE_ABSENT = (INSTRUCTION, FORESIGHT_AGE, NOISE)  # inputs that a graph witho
 
 FORESIGHT_GRAPH = "foresight"
 ACTION_GRAPH = "action"
+GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
+
+
+def specs_of(manifest: BundleManifest) -> dict[str, GraphSpec]:
+    """Return the tensors of each graph."""
+    return {FORESIGHT_GRAPH: manifest.foresight, ACTION_GRAPH: manifest.action}
+
+
+def files_of(artefact: Artefact) -> dict[str, GraphFile]:
+    """Return the file of each graph in one precision."""
+    return {FORESIGHT_GRAPH: artefact.foresight, ACTION_GRAPH: artefact.action}
 
 
 def parity_key(graph: str, tensor: str) -> str:

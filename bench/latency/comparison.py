@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.latency.contender import Contender, Rows, require_same
-from bench.latency.engines import GRAPHS, bundle_contenders, open_graph
+from bench.latency.engines import bundle_contenders, open_graph
 from bench.latency.gpu_engines import gpu_contenders
 from bench.latency.inputs import rows_by_graph
 from bench.latency.memory import grown_bytes
@@ -17,6 +17,7 @@ from bench.latency.surroundings import Surroundings, Watch
 from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.errors import DeviceError
+from interfaces.graph_contract import FORESIGHT_GRAPH, GRAPHS
 from interfaces.progress import Progress
 from runtime.policy.bundle import read_manifest, verify_files
 
@@ -57,7 +58,7 @@ def field_of(folder: Path, precisions: Sequence[Precision] | None, threads: int)
             graph: bundle_contenders(folder, manifest, graph, asked, threads) + gpu_contenders(folder, manifest, graph)
             for graph in GRAPHS
         },
-        rows=rows_by_graph(folder, manifest, open_graph(folder, manifest, tokens_from, GRAPHS[0], threads)),
+        rows=rows_by_graph(folder, manifest, open_graph(folder, manifest, tokens_from, FORESIGHT_GRAPH, threads)),
     )
 
 

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from bench.latency.contender import Contender
 from bench.latency.memory import memory_command
 from interfaces.bundle_artefact import GraphFile, Precision
-from interfaces.bundle_manifest import BundleManifest, GraphSpec
+from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine import Engine, Tensors
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.graph_contract import files_of, specs_of
 from runtime.policy.bundle import read_verified
 from runtime.policy.onnx_engine import OnnxEngine
 
 Way = Literal["forerun", "plain", "plain-threads"]
-GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
 _ort = cast("Any", onnxruntime)  # partly typed
 
@@ -47,14 +46,14 @@ def open_graph(folder: Path, manifest: BundleManifest, precision: Precision, gra
     """Return our engine for one graph of a bundle; raises BundleError where a file is not what its hash says."""
     file = _file(manifest, precision, graph)
     data = read_verified(folder, file.file, file.sha256)
-    return OnnxEngine(folder / file.file if file.weights else data, file.file, _spec(manifest, graph), threads)
+    return OnnxEngine(folder / file.file if file.weights else data, file.file, specs_of(manifest)[graph], threads)
 
 
 def open_contender(
     way: Way, folder: Path, manifest: BundleManifest, precision: Precision, graph: str, threads: int
 ) -> Callable[[Tensors], NDArray[Any]]:
     """Return what runs one graph in one way; raises BundleError where a file is not what its hash says."""
-    output = _spec(manifest, graph).outputs[0].name
+    output = specs_of(manifest)[graph].outputs[0].name
     if way == "forerun":
         engine = open_graph(folder, manifest, precision, graph, threads)
         return lambda row: engine.run(row)[output]
@@ -82,9 +81,4 @@ def _name(way: Way, threads: int) -> str:
 
 
 def _file(manifest: BundleManifest, precision: Precision, graph: str) -> GraphFile:
-    artefact = manifest.artefact(precision)
-    return artefact.foresight if graph == FORESIGHT_GRAPH else artefact.action
-
-
-def _spec(manifest: BundleManifest, graph: str) -> GraphSpec:
-    return manifest.foresight if graph == FORESIGHT_GRAPH else manifest.action
+    return files_of(manifest.artefact(precision))[graph]

@@ -14,7 +14,7 @@ from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine import Tensors
 from interfaces.engine_cache import Entry
 from interfaces.errors import BundleError
-from interfaces.graph_contract import ACTION_GRAPH
+from interfaces.graph_contract import ACTION_GRAPH, specs_of
 from runtime.policy.inference_choice import find_engines
 from runtime.tensorrt.probe import Missing, probe
 
@@ -57,7 +57,7 @@ def _open(entry: Entry, manifest: BundleManifest, graph: str) -> Callable[[Tenso
     # Imported on use: only a machine with a GPU gets here.
     from runtime.tensorrt.engine import TensorrtEngine
 
-    spec = manifest.action if graph == ACTION_GRAPH else manifest.foresight
+    spec = specs_of(manifest)[graph]
     engine = TensorrtEngine(entry.read_plan(graph), graph, spec, urgent=graph == ACTION_GRAPH)
     output = spec.outputs[0].name
     return lambda row: engine.run(row)[output]

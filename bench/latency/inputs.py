@@ -9,7 +9,7 @@ import numpy as np
 from bench.latency.contender import Rows
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine import Engine
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS, parity_key
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS, parity_key, specs_of
 from interfaces.sample_file import check_samples, read_samples
 from runtime.policy.bundle import read_verified
 from runtime.policy.parity import read_parity
@@ -25,11 +25,10 @@ def rows_by_graph(folder: Path, manifest: BundleManifest, foresight: Engine) -> 
     if manifest.heldout is None:
         file = manifest.parity.file
         arrays = read_parity(file, read_verified(folder, file, manifest.parity.sha256))
-        specs = {FORESIGHT_GRAPH: manifest.foresight, ACTION_GRAPH: manifest.action}
         count = len(next(iter(arrays.values())))
         return {
             graph: [{tensor.name: arrays[parity_key(graph, tensor.name)][i, ...] for tensor in spec.inputs} for i in range(count)]
-            for graph, spec in specs.items()
+            for graph, spec in specs_of(manifest).items()
         }  # fmt: skip
     file = manifest.heldout.file
     samples = read_samples(read_verified(folder, file, manifest.heldout.sha256), file)

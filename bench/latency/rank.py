@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.latency.engines import GRAPHS, bundle_contenders, open_graph
+from bench.latency.engines import bundle_contenders, open_graph
 from bench.latency.inputs import rows_by_graph
 from bench.latency.round_robin import measure
 from interfaces.bundle_artefact import Precision
 from interfaces.bundle_manifest import load_manifest
-from interfaces.graph_contract import ACTION_GRAPH
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, GRAPHS
 
 OURS = "forerun"
 _RUNS = 60
@@ -20,7 +20,7 @@ _ACTIONS_PER_FORESIGHT = 2  # as the robot files that come along have it
 def fastest_first(folder: Path, precisions: Sequence[Precision]) -> list[Precision]:
     """Return the precisions in the order of what a foresight and the actions on it take at least, measured in turns on one thread."""
     manifest = load_manifest(folder)
-    rows = rows_by_graph(folder, manifest, open_graph(folder, manifest, "fp32", GRAPHS[0], 1))
+    rows = rows_by_graph(folder, manifest, open_graph(folder, manifest, "fp32", FORESIGHT_GRAPH, 1))
     taken_ms = dict.fromkeys(precisions, 0.0)
     for graph in GRAPHS:
         contenders = [one for one in bundle_contenders(folder, manifest, graph, precisions, 1) if one.name == OURS]

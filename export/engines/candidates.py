@@ -10,7 +10,7 @@ from interfaces.bundle_artefact import Artefact, GraphFile, Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine_record import EnginePrecision
 from interfaces.errors import BundleError
-from interfaces.graph_contract import FORESIGHT_GRAPH
+from interfaces.graph_contract import files_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -82,7 +82,7 @@ def prepare(candidate: Candidate, bundle: BundleSource, graph: str, folder: Path
     artefact = bundle.limit_source(candidate)
     if artefact is None:
         return Left(f"the bundle has no {candidate.artefact} artefact that is ready")
-    file = artefact.foresight if graph == FORESIGHT_GRAPH else artefact.action
+    file = files_of(artefact)[graph]
     if candidate == FP16:
         return _as_it_is(bundle, file)
     try:

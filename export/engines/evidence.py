@@ -15,7 +15,7 @@ from export.engines.trial import Arrays, answers
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Engine
 from interfaces.errors import ConfigError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS, parity_key
+from interfaces.graph_contract import TOKENS, parity_key, specs_of
 from interfaces.npz_file import read_npz
 from interfaces.progress import Progress
 from interfaces.sample_file import Samples, check_samples, read_samples
@@ -64,7 +64,7 @@ def gather_evidence(bundle: BundleSource, open_reference: OpenReference, progres
     Raises ConfigError naming what is damaged or does not fit, BundleError, DeviceError, OSError.
     """
     manifest = bundle.manifest
-    specs = {FORESIGHT_GRAPH: manifest.foresight, ACTION_GRAPH: manifest.action}
+    specs = specs_of(manifest)
     path = bundle.folder / manifest.parity.file
     parity = read_npz(str(path), path.read_bytes())
     _check_parity(str(path), parity, specs)

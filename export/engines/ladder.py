@@ -25,10 +25,8 @@ from interfaces.bundle_artefact import Gate
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine_record import Tried
 from interfaces.errors import BundleError, ForerunError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, TOKENS
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, GRAPHS, TOKENS
 from interfaces.progress import Progress, silent
-
-GRAPHS = (FORESIGHT_GRAPH, ACTION_GRAPH)
 
 Build = Callable[[str, Source, GraphSpec, Path, Progress], BuildOutcome]  # name, graph, tensors, folder to work in
 TryOut = Callable[[TrialRequest, Path, Progress], TrialResult]  # folder to work in

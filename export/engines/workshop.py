@@ -11,14 +11,14 @@ from export.engines.build_process import BUILD_COMMAND, BuildOutcome, run_build
 from export.engines.cache_changes import Bench, plan_name
 from export.engines.candidates import BundleSource, Source
 from export.engines.child import TIME_MAX_S, Watch
-from export.engines.ladder import GRAPHS, Attempt, Climbed
+from export.engines.ladder import Attempt, Climbed
 from export.engines.trial import TrialRequest, TrialResult
 from export.engines.trial_process import run_trial
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine_cache import Entry
 from interfaces.engine_record import RECORD_FORMAT, BuildSettings, EngineKey, EngineRecord, Plan
 from interfaces.errors import BundleError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, GRAPHS, specs_of
 from interfaces.progress import Progress
 
 
@@ -86,7 +86,7 @@ def keep(bundle: BundleSource, workshop: Workshop, climbed: Climbed, created: st
         path = _path(attempt)
         name, sha256, size = plan_name(graph, path)
         plans[path] = name
-        spec = bundle.manifest.foresight if graph == FORESIGHT_GRAPH else bundle.manifest.action
+        spec = specs_of(bundle.manifest)[graph]
         described[graph] = Plan(
             file=name,
             sha256=sha256,

@@ -11,7 +11,7 @@ from export.roofline.report import Counted
 from export.roofline.tensors import read_graph
 from interfaces.bundle_manifest import load_manifest
 from interfaces.errors import BundleError
-from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH
+from interfaces.graph_contract import GRAPHS, files_of
 
 
 def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[Assumed]) -> list[Counted]:
@@ -29,9 +29,9 @@ def count_path(path: Path, precisions: Sequence[str] | None, assumed: Sequence[A
         has = ", ".join(each.precision for each in manifest.artefacts)
         raise BundleError(f"bundle {manifest.name} has no {' and no '.join(wanted)} artefact, only {has}")
     counted: list[Counted] = []
-    for graph in (FORESIGHT_GRAPH, ACTION_GRAPH):
+    for graph in GRAPHS:
         for artefact in artefacts:
-            file = artefact.foresight.file if graph == FORESIGHT_GRAPH else artefact.action.file
+            file = files_of(artefact)[graph].file
             guesses = assumed if artefact.precision == "fp32" else ()
             counted += _count_file(path / file, graph, artefact.precision, guesses)
     return counted
