@@ -25,9 +25,6 @@ from interfaces.errors import RefusedError
 
 Mode = Literal["eager", "compile"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-# Not -m: that looks in the working directory first, which is anybody's.
-_RUN = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
-_ROOT = str(Path(__file__).parents[1])
 Run = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
 
 
@@ -49,7 +46,7 @@ def memory_command(
     shapes = json.dumps({name: [str(array.dtype), list(array.shape)] for name, array in row.items()})
     file, colon, function = source.rpartition(":")
     place = f"{Path(file).resolve()}{colon}{function}" if file.endswith(".py") else str(Path(source).resolve())
-    return (sys.executable, "-c", _RUN, _ROOT, "export.torch_latency", place, graph, mode, str(threads), shapes)
+    return (sys.executable, "-I", "-m", "export.torch_latency", place, graph, mode, str(threads), shapes)
 
 
 def _run(graph: Graph, mode: Mode) -> Run:

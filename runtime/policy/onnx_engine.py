@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.engine import Tensors
 from interfaces.errors import BundleError, DeviceError
+from runtime.policy.true_tensors import require_tensors
 
 _ort = cast("Any", onnxruntime)  # partly typed: its untyped surface ends in this file
 # ONNX Runtime's errors have no common parent, and no public home.
@@ -81,18 +82,8 @@ def _open_session(graph: bytes | Path, name: str, threads: int) -> Any:
 
 
 def _check_tensors(what: str, wanted: tuple[TensorSpec, ...], found: list[Any]) -> None:
-    has = {node.name: (_NUMPY_NAMES.get(node.type, node.type[7:-1]), tuple(node.shape)) for node in found}
-    for tensor in wanted:
-        if tensor.name not in has:
-            raise BundleError(f"{what} {tensor.name} is not in the graph, which has {', '.join(has)}")
-        if has[tensor.name] != (tensor.dtype, tensor.shape):
-            dtype, shape = has[tensor.name]
-            raise BundleError(
-                f"{what} {tensor.name} is {dtype} {shape}; the manifest says {tensor.dtype} {tensor.shape}"
-            )
-    unknown = has.keys() - {tensor.name for tensor in wanted}
-    if unknown:
-        raise BundleError(f"{what} {', '.join(sorted(unknown))} is in the graph but not in the manifest")
+    has = {node.name: (_NUMPY_NAMES.get(str(node.type), str(node.type)[7:-1]), tuple(node.shape)) for node in found}
+    require_tensors(what, "graph", has, wanted)
 
 
 def _buffer(tensor: TensorSpec) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from interfaces.bundle_manifest import GraphSpec, TensorSpec
 from interfaces.errors import BundleError, DeviceError
+from runtime.policy.true_tensors import require_tensors
 
 _log = logging.getLogger(__name__)
 _COMPLAINTS = 3  # the last ones
@@ -103,20 +104,10 @@ class Plan:
         self._runtime = None
 
     def _check_tensors(self, way: str, mode: Any, wanted: tuple[TensorSpec, ...]) -> None:
-        engine, what = self._engine, f"{self._name} {way}"
+        engine = self._engine
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
         has = {name: self._tensor(name) for name in names if engine.get_tensor_mode(name) == mode}
-        for tensor in wanted:
-            if tensor.name not in has:
-                raise BundleError(f"{what} {tensor.name} is not in the plan, which has {', '.join(has) or 'none'}")
-            if has[tensor.name] != (tensor.dtype, tensor.shape):
-                dtype, shape = has[tensor.name]
-                raise BundleError(
-                    f"{what} {tensor.name} is {dtype} {shape}; the manifest says {tensor.dtype} {tensor.shape}"
-                )
-        unknown = has.keys() - {tensor.name for tensor in wanted}
-        if unknown:
-            raise BundleError(f"{what} {', '.join(sorted(unknown))} is in the plan but not in the manifest")
+        require_tensors(f"{self._name} {way}", "plan", has, wanted)
 
     def _tensor(self, name: str) -> tuple[str, tuple[int, ...]]:
         kind = str(self._engine.get_tensor_dtype(name).name)

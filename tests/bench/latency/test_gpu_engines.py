@@ -96,7 +96,7 @@ def test_an_engine_of_this_board_takes_part(
     gpu.setattr(gpu_engines, "find_engines", cached)
     (contender,) = gpu_contenders(TINY, manifest, graph)
     assert (contender.name, contender.precision, contender.file_bytes) == ("TensorRT, int8", "int8 plan", 12)
-    assert contender.memory_command[4:6] == ("bench.latency.memory", "tensorrt")
+    assert contender.memory_command[3:5] == ("bench.latency.memory_main", "tensorrt")
     spec = manifest.action if graph == "action" else manifest.foresight
     row = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in spec.inputs}
     assert contender.run(row).tolist() == [True, urgent]  # its own plan, at its own priority
