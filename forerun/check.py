@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, get_args
 
 from forerun.defaults import SIMULATED_ROBOT
 from interfaces.bundle_artefact import Precision
-from interfaces.errors import BundleError, ForerunError, RefusedError, UnfitError
+from interfaces.errors import BundleError, ConfigError, ForerunError, RefusedError, UnfitError
 
 if TYPE_CHECKING:
     from export.gates.recheck import Finding
@@ -61,11 +61,16 @@ def run(arguments: argparse.Namespace) -> int:
     except ForerunError as error:
         print(f"forerun check: {error}", file=sys.stderr)
         return 1
-    ready = {one.precision for one in whole.manifest.artefacts if one.ready}
-    counted = {name: each for name, each in findings.items() if arguments.precision or name in {*ready, _TENSORRT}}
-    good = sound(counted)
+    good = sound(findings if arguments.precision else _counted(findings, whole.manifest))
     print(f"{whole.manifest.name}: {'every gate that was measured here is passed' if good else 'NOT GOOD'}")
     return 0 if good else 1
+
+
+def _counted(findings: dict[str, tuple[Finding, ...]], manifest: BundleManifest) -> dict[str, tuple[Finding, ...]]:
+    """Return the findings of what may run, as far as this machine has what it takes to judge it."""
+    may_run = {*(one.precision for one in manifest.artefacts if one.ready), _TENSORRT}
+    measured = {name for name, of_one in findings.items() if any(finding.outcome != "skipped" for finding in of_one)}
+    return {name: of_one for name, of_one in findings.items() if name in may_run & measured}
 
 
 def _whole_bundle(arguments: argparse.Namespace) -> WholeBundle:
@@ -117,14 +122,17 @@ def _robot_file(arguments: argparse.Namespace) -> Path:
 
 def _findings(arguments: argparse.Namespace, whole: WholeBundle) -> dict[str, tuple[Finding, ...]]:
     """Return what was found of each artefact, printed as it is found."""
+    import tempfile
+
     from forerun.check_tables import print_findings, print_joints
     from forerun.checking import Checker, ClosedLoop
 
     closed_loop = ClosedLoop(n_seeds=arguments.seeds, workers=arguments.workers) if arguments.closed_loop else None
-    checker = Checker(whole, closed_loop)
     findings: dict[str, tuple[Finding, ...]] = {}
-    for inference in _asked(arguments, whole.manifest):
-        findings[inference] = checker.check(inference)
+    with tempfile.TemporaryDirectory(prefix="forerun-check-") as scratch:
+        checker = Checker(whole, closed_loop, Path(scratch))
+        for inference in _asked(arguments, whole.manifest):
+            findings[inference] = checker.check(inference)
     print_findings(whole.manifest, findings, checker.notes)
     print_joints(checker.figures)
     return findings
@@ -150,7 +158,7 @@ def _engines_were_built(manifest: BundleManifest) -> bool:
     gpu = probe()
     try:
         return not isinstance(gpu, Missing) and find_engines(manifest, gpu) is not None
-    except BundleError:
+    except (BundleError, ConfigError):
         return True  # there, and not to be believed: opening them says why
 
 

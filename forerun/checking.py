@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +62,9 @@ class WholeBundle:
 class Checker:
     """Measures one artefact after the other against the same reference."""
 
-    def __init__(self, whole: WholeBundle, closed_loop: ClosedLoop | None) -> None:
-        self._whole, self._closed_loop = whole, closed_loop
+    def __init__(self, whole: WholeBundle, closed_loop: ClosedLoop | None, scratch: Path) -> None:
+        """Take an empty folder for what has to be made to be measured."""
+        self._whole, self._closed_loop, self._scratch = whole, closed_loop, scratch
         self._samples = whole.heldout()
         self._played: dict[Inference, list[Outcome]] = {}
         self._reference: LoadedBundle | None = None
@@ -77,7 +78,10 @@ class Checker:
         from export.gates.recheck import Finding, laxer, recheck
 
         try:
-            candidate = self._whole.opened(inference)
+            candidate = self._judged(inference).opened(inference)
+        except ImportError as error:
+            why = f"a processor judges it with the help of onnx, which is not installed: {error}"
+            return (Finding(what="opens", limit=None, at_export=None, here=None, where=why, outcome="skipped"),)
         except (BundleError, DeviceError, ConfigError) as error:
             return (Finding(what="opens", limit=None, at_export=None, here=None, where=str(error), outcome="failed"),)
         precision = artefact_of(candidate)
@@ -86,6 +90,17 @@ class Checker:
         self.notes += [f"{inference}, {line}" for line in laxer(exported, own)]
         measured, played = self._measure(candidate, inference), self._play(inference)
         return (*_parity(candidate), *recheck(exported, own, measured, played))
+
+    def _judged(self, inference: Inference) -> WholeBundle:
+        """Return the bundle as this machine can judge it; raises ImportError where that takes what is not installed."""
+        from forerun.judged_copy import make_judged_copy
+
+        if inference != "trt-int8":
+            return self._whole
+        folder = self._scratch / "judged"
+        if not folder.exists():
+            make_judged_copy(self._whole.folder, self._whole.manifest, folder)
+        return replace(self._whole, folder=folder)
 
     def _open_reference(self) -> str:
         """Open what the others are compared with; return why that is not possible, "" where it is."""
@@ -151,7 +166,7 @@ class Checker:
         if inference not in self._played:
             run = GateRun(
                 robot_file=self._whole.robot_file,
-                bundle=self._whole.folder,
+                bundle=self._judged(inference).folder,
                 tasks=self._whole.manifest.instructions,
                 workers=loop.workers,
                 n_seeds=loop.n_seeds,
