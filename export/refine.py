@@ -8,6 +8,7 @@ What needs the runtime or the simulator is handed in (export imports neither): h
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import tempfile
@@ -157,8 +158,8 @@ class _Refining:
             ready=all_passed(gates),
             foresight=graph_file(paths[FORESIGHT_GRAPH]),
             action=graph_file(paths[ACTION_GRAPH]),
-            foresight_max_abs=max(_DEVICE_FLOOR, _DEVICE_RATIO * figures.foresight_max_abs.value),
-            action_max_abs_rad=max(_DEVICE_FLOOR_RAD, _DEVICE_RATIO * figures.action_max_abs_rad.value),
+            foresight_max_abs=_device_limit(figures.foresight_max_abs.value, _DEVICE_FLOOR),
+            action_max_abs_rad=_device_limit(figures.action_max_abs_rad.value, _DEVICE_FLOOR_RAD),
             gates=gates,
         )
 
@@ -208,6 +209,11 @@ class _Refining:
         return tuple(
             sorted(artefacts, key=lambda one: order.index(one.precision) if one.precision in order else len(order))
         )
+
+
+def _device_limit(measured: float, floor: float) -> float:
+    """Return how far a device may be off; of what gave nothing finite, which no robot runs, the least."""
+    return max(floor, _DEVICE_RATIO * measured) if math.isfinite(measured) else floor
 
 
 def _with_gate(artefact: Artefact, gate: Gate) -> Artefact:

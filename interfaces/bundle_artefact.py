@@ -6,6 +6,7 @@ laid out for the integer kernels of ONNX Runtime on a processor. All take and gi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,7 +76,7 @@ class Artefact:
         failed = [gate.name for gate in self.gates if gate.outcome == "failed"]
         require(not (self.ready and failed), "ready", self.ready, f"false, as gate {', '.join(failed)} failed")
         for key in ("foresight_max_abs", "action_max_abs_rad"):
-            require(getattr(self, key) >= 0, key, getattr(self, key), "0 or more")
+            require(0 <= getattr(self, key) < math.inf, key, getattr(self, key), "0 or more, and finite")
 
 
 def _check_file(file: str, sha256: str) -> None:

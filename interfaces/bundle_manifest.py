@@ -18,6 +18,7 @@ arrives, at the instants of this chunk's own rows; the others repeat the last of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from interfaces.toml_loader import from_table, parse_table, require
 FORMAT = 2
 MANIFEST_FILE = "manifest.toml"
 MANIFEST_MAX_BYTES = 1_000_000  # it has some kB
+_DOTS_MAX = 100  # in a line: over a key of a hundred thousand parts, Python's own TOML reader sits for hours
 PARITY_FILE = "parity.npz"
 HELDOUT_FILE = "heldout.npz"
 SIGNATURE_FILE = "manifest.sig"  # may be there: somebody's word for the manifest, and so for every file that it names
@@ -73,7 +75,8 @@ class ChunkSpec:
     def __post_init__(self) -> None:
         """Check the chunk's shape."""
         require(0 < self.horizon <= 64, "horizon", self.horizon, "1..64")
-        require(self.step_ms > 0, "step_ms", self.step_ms, "more than 0")
+        require(0 < self.step_ms < math.inf, "step_ms", self.step_ms, "more than 0, and finite")
+        require(math.isfinite(self.first_ms), "first_ms", self.first_ms, "a finite number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +112,8 @@ class BundleManifest:
     def __post_init__(self) -> None:
         """Check the format, that there is something to follow, and that each precision is there once."""
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
+        age_max_ms = self.foresight_age_max_ms
+        require(0 < age_max_ms < math.inf, "foresight_age_max_ms", age_max_ms, "more than 0, and finite")
         require(len(self.instructions) > 0, "instructions", self.instructions, "at least one")
         precisions = [artefact.precision for artefact in self.artefacts]
         once = 0 < len(precisions) == len(set(precisions))
@@ -135,6 +140,9 @@ def load_manifest(folder: Path) -> BundleManifest:
 
 def parse_manifest(data: bytes, file: str) -> BundleManifest:
     """Return the manifest in the bytes of its `file`; raises ConfigError, of a newer format before anything else it may say."""
+    dots = max((line.count(b".") for line in data.splitlines()), default=0)
+    if dots > _DOTS_MAX:
+        raise ConfigError(file, "file", f"a line with {dots} dots in it", f"at most {_DOTS_MAX}")
     try:
         table = parse_table(data.decode(), file)
     except UnicodeDecodeError as error:

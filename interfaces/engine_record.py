@@ -8,6 +8,7 @@ chosen and gated together, so one record holds both.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,8 @@ class Plan:
         plain = bool(self.file) and Path(self.file).name == self.file
         require(plain, "file", self.file, "a file name inside the entry's folder")
         require(len(self.sha256) == 64, "sha256", self.sha256, "64 hexadecimal digits")
+        limit = self.parity_max_abs
+        require(0 <= limit < math.inf, "parity_max_abs", limit, "0 or more, and finite")
         require(self.size_bytes > 0, "size_bytes", self.size_bytes, "more than 0")
 
     @property

@@ -16,6 +16,8 @@ Raised narrowly, naming the device, the value and the limit; caught only where t
 
 from __future__ import annotations
 
+_SHOWN_MAX = 500  # characters of a value
+
 
 class ForerunError(Exception):
     """Base of every error that forerun raises on purpose."""
@@ -25,7 +27,7 @@ class ConfigError(ForerunError):
     """A file says something that cannot be: names file, key, value and what was expected."""
 
     def __init__(self, file: str, key: str, value: object, expected: str) -> None:
-        shown = f"{key} is missing" if value is None else f"{key} is {value!r}"
+        shown = f"{key} is missing" if value is None else f"{key} is {_shortly(value)}"
         if key == "file" and value is not None:  # the file itself, and why it cannot be read
             shown = str(value)
         super().__init__(f"{file}: {shown}; expected {expected}")
@@ -33,6 +35,15 @@ class ConfigError(ForerunError):
         self.key = key
         self.value = value
         self.expected = expected
+
+
+def _shortly(value: object) -> str:
+    """Return a value as people can read it: a file may hold a table of a megabyte in the place of a number."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python shows no whole number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
 
 
 class BundleError(ForerunError):

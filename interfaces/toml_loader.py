@@ -87,7 +87,7 @@ def variant_from_table(table: dict[str, Any], schemas: tuple[type[T], ...], file
 
 class _InconsistentError(ValueError):
     def __init__(self, key: str, value: object, expected: str) -> None:
-        super().__init__(f"{key} is {value!r}; expected {expected}")
+        super().__init__(f"{key}; expected {expected}")  # the value may be too long to be shown
         self.key, self.value, self.expected = key, value, expected
 
 

@@ -49,13 +49,13 @@ def test_more_age_than_trained_is_refused(manifest: BundleManifest, robot: Robot
     ("old", "new", "key"),
     [
         ("format = 2", "format = 9", "format"),
-        ('file = "foresight.fp32.onnx"', 'file = "../foresight.fp32.onnx"', "artefacts[0].foresight.file"),
+        ('file = "foresight.onnx"', 'file = "../foresight.onnx"', "artefacts[0].foresight.file"),
         ("horizon = 16", "horizon = 0", "chunk.horizon"),
         ('family = "', 'famly = "', "famly"),
     ],
 )
 def test_a_wrong_manifest_names_the_key(tmp_path: Path, old: str, new: str, key: str) -> None:
-    text = (ROOT / "robots/bundles/so101-small/manifest.toml").read_text(encoding="utf-8")
+    text = (ROOT / "tests/data/tiny_bundle/manifest.toml").read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "manifest.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(ConfigError) as caught:

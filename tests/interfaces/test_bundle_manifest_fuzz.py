@@ -57,6 +57,8 @@ def inline(value: Any) -> str:
         return "[" + ", ".join(map(inline, cast("list[Any]", value))) + "]"
     if value is None:
         raise TypeError("None")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return hex(value) if value > 10**18 else repr(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else repr(value)
 
 
@@ -164,6 +166,16 @@ def test_another_format_is_refused_before_anything_else_it_says(version: object)
         (("documents", 0, "file"), "a/b.csv", "a file name inside the bundle's folder"),
         (("artefacts", 1, "gates", 0, "outcome"), "good", "one of 'passed', 'failed', 'skipped'"),
         (("artefacts", 1, "gates", 0, "measured"), float("nan"), "not NaN"),
+        (
+            ("artefacts", 0, "foresight_max_abs"),
+            float("inf"),
+            "foresight_max_abs is inf; expected 0 or more, and finite",
+        ),
+        (("artefacts", 0, "action_max_abs_rad"), -1.0, "0 or more, and finite"),
+        (("chunk", "step_ms"), float("inf"), "more than 0, and finite"),
+        (("chunk", "first_ms"), float("-inf"), "a finite number"),
+        (("foresight_age_max_ms",), float("inf"), "more than 0, and finite"),
+        (("zzz",), [0] * 100_000, r"zzz is \[0, 0, .*\.\.\.; expected one of"),
     ],
 )
 def test_what_cannot_be_is_named(path: tuple[Any, ...], value: object, complaint: str) -> None:
@@ -171,3 +183,16 @@ def test_what_cannot_be_is_named(path: tuple[Any, ...], value: object, complaint
     put(table, path, value)
     with pytest.raises(ConfigError, match=complaint):
         parse_manifest(dumps(table).encode(), "manifest.toml")
+
+
+def test_a_number_too_long_to_be_shown_is_named() -> None:
+    table = deepcopy(GOOD)
+    put(table, ("chunk", "horizon"), 16**9000)
+    with pytest.raises(ConfigError, match=r"chunk\.horizon is a number of thousands of digits; expected 1\.\.64"):
+        parse_manifest(dumps(table).encode(), "manifest.toml")
+
+
+@pytest.mark.parametrize("text", ["a" + ".a" * 400_000 + " = 1", "[a" + ".a" * 400_000 + "]", '"=".b' + ".b" * 101])
+def test_a_key_of_endless_parts_costs_no_time(text: str) -> None:
+    with pytest.raises(ConfigError, match="dots in it; expected at most 100"):
+        parse_manifest(b"format = 2\n" + text.encode(), "manifest.toml")
