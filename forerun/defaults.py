@@ -134,3 +134,14 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError:  # not for our eyes: whoever asks for it will be told
         return False
+
+
+def count(text: str) -> int:
+    """Read a number of things of which there must be one; argparse says what else it is."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
+    return value

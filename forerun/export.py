@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forerun.defaults import SIMULATED_ROBOT
+from forerun.defaults import SIMULATED_ROBOT, count
+from interfaces.errors import RefusedError
 
 if TYPE_CHECKING:
     from export.gates.closed_loop import Outcomes
     from export.refine import Refinement
     from interfaces.bundle_artefact import Precision
     from interfaces.bundle_manifest import BundleManifest
+    from interfaces.progress import StartStage
     from interfaces.sample_file import Samples
 
-StartStage = Callable[[str], Callable[[int, int, str], None]]
 PRECISIONS = ("fp16", "cpu-int8", "trt-int8")
+_WIDTH = 100
+_SAMPLES_TITLE = {"calibration": "calibration", "heldout": "held-out"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,12 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--pin", nargs="+", default=(), metavar="BLOCK",
-        help='blocks to keep in higher precision, as the bundle\'s sensitivity.csv names them: "foresight/conv_1.0"',
+        help='blocks to keep in higher precision, as the sensitivity tables in the bundle name them: "*.conv_2.0", "action/*.film"',
     )  # fmt: skip
     parser.add_argument("--no-closed-loop", action="store_true", help="leave out the gate that plays in the simulator")
     parser.add_argument("--robot", type=Path, default=SIMULATED_ROBOT, help="robot file of the simulator")
-    parser.add_argument("--seeds", type=int, default=100, help="episodes a task of the closed-loop gate; default 100")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seeds", type=count, default=100, help="episodes a task of the closed-loop gate; default 100")
+    parser.add_argument(
+        "--workers", type=count, default=os.cpu_count() or 1, help="processes of the simulator; default one a core"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,27 +61,53 @@ def run(arguments: argparse.Namespace) -> int:
     import tempfile
 
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from bench.export_table import export_table
     from export.refine import refine
+    from forerun.stages import stages
 
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[text]}"),
-    )  # fmt: skip
-    arguments.bundle.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="forerun-export-") as name, Progress(*columns) as bars:
-
-        def start_stage(title: str) -> Callable[[int, int, str], None]:
-            task = bars.add_task(title, total=None, text="")
-            return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
-
-        source, manifest = _fp32_bundle(arguments, Path(name), start_stage)
-        if arguments.precisions:
-            how = _refinement(arguments, source, manifest, start_stage)
-            manifest = refine(source, arguments.bundle, how)
-    Console().print(export_table(manifest, arguments.bundle))
+    try:
+        _require_room(arguments.bundle)
+        with tempfile.TemporaryDirectory(prefix="forerun-export-") as name, stages() as start_stage:
+            source, manifest = _fp32_bundle(arguments, Path(name), start_stage)
+            if arguments.precisions:
+                how = _refinement(arguments, source, manifest, start_stage)
+                manifest = refine(source, arguments.bundle, how)
+    except OSError as error:
+        raise RefusedError(f"{error.filename or arguments.bundle}: {error.strerror}") from error
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)  # a file has no width of its own
+    console.print(export_table(manifest, arguments.bundle))
+    if arguments.precisions and arguments.calibration and arguments.calibration == arguments.heldout:
+        print("note: the gates were measured on the frames that the ranges were: take others before you believe them")
     return 0 if all(artefact.ready for artefact in manifest.artefacts) else 1
+
+
+def _require_room(folder: Path) -> None:
+    """Refuse to swap a bundle in for what is none, before the work rather than after it; raises RefusedError."""
+    from interfaces.bundle_manifest import MANIFEST_FILE
+
+    if folder.name in {"", ".."}:
+        raise RefusedError(f"{folder}: expected the folder of the bundle to write, such as my-bundles/so101")
+    if (
+        folder.exists()
+        and not (folder / MANIFEST_FILE).exists()
+        and not (folder.is_dir() and not any(folder.iterdir()))
+    ):
+        raise RefusedError(f"{folder} is there, and is no bundle: it would be replaced; name another, or move it away")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _require_pins(pinned: Sequence[str], source: Path, manifest: BundleManifest) -> None:
+    """Refuse a name that no block has, before frames are gathered; raises ConfigError with names that are like it."""
+    from export.quantise.blocks import blocks_of
+    from export.quantise.graph_files import read_graph
+    from export.quantise.units import units_of
+    from interfaces.graph_contract import files_of
+
+    models = {graph: read_graph(source / file.file) for graph, file in files_of(manifest.artefact("fp32")).items()}
+    units_of({graph: blocks_of(model, "cpu-int8") for graph, model in models.items()}, pinned)
 
 
 def _fp32_bundle(arguments: argparse.Namespace, folder: Path, start_stage: StartStage) -> tuple[Path, BundleManifest]:
@@ -91,10 +122,13 @@ def _fp32_bundle(arguments: argparse.Namespace, folder: Path, start_stage: Start
     from export.policy_source import load_source
     from export.provenance import provenance_of_this_tree
 
-    start_stage("torch to ONNX, and one against the other")(0, 1, "some seconds, for large networks minutes")
+    policy = load_source(arguments.source)
+    tell = start_stage("torch to ONNX, and one against the other")
+    tell(0, 1, "some seconds, for large networks minutes")
     provenance = provenance_of_this_tree(f"forerun export {arguments.source} {arguments.bundle}", arguments.trained_on)
     written = folder / arguments.bundle.name if arguments.precisions else arguments.bundle
-    manifest = write_bundle(load_source(arguments.source), provenance, written)
+    manifest = write_bundle(policy, provenance, written)
+    tell(1, 1, "")
     return written, replace(manifest)
 
 
@@ -109,6 +143,8 @@ def _refinement(
     from interfaces.robot_config import load_robot
     from runtime.policy.open_engine import open_engine
 
+    if arguments.pin:
+        _require_pins(arguments.pin, source, manifest)
     calibration = _samples(arguments, "calibration", source, 400, CALIBRATION_SEED, start_stage)
     heldout = _samples(arguments, "heldout", source, FRAMES_MIN, HELDOUT_SEED, start_stage)
     require_fit(heldout, f"--heldout {arguments.heldout or ''}".strip(), FRAMES_MIN)
@@ -160,4 +196,4 @@ def _samples(
         workers=arguments.workers,
         precision="fp32",
     )
-    return gather_from_simulator(plan, start_stage(f"{which} frames from the simulator"))
+    return gather_from_simulator(plan, start_stage(f"{_SAMPLES_TITLE[which]} frames from the simulator"))

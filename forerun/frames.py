@@ -26,7 +26,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forerun.defaults import SIMULATED_ROBOT
+from forerun.defaults import SIMULATED_ROBOT, count
 
 if TYPE_CHECKING:
     from interfaces.bundle_manifest import BundleManifest
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     simulated.add_argument("out", type=Path, metavar="OUT.npz", help="sample file to write")
     simulated.add_argument("--bundle", type=Path, help="bundle that acts; default the robot file's")
     simulated.add_argument("--robot", type=Path, default=SIMULATED_ROBOT, help="default the simulated SO-101")
-    simulated.add_argument("--count", type=_count, default=600, help="samples, as many of each task; default 600")
+    simulated.add_argument("--count", type=count, default=600, help="samples, as many of each task; default 600")
     simulated.add_argument(
         "--first-seed",
         type=int,
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="scenes from this seed on; default 20000, for calibration. 40000 is for held-out frames;"
         " evaluation begins at 0, training at 100000",
     )
-    simulated.add_argument("--workers", type=_count, default=os.cpu_count() or 1)
+    simulated.add_argument("--workers", type=count, default=os.cpu_count() or 1)
     for name, what in (
         ("capture", "folder that forerun calibrate capture wrote"),
         ("record", "flight: .mcap or folder"),
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         source.add_argument("path", type=Path, metavar=name.upper(), help=what)
         source.add_argument("out", type=Path, metavar="OUT.npz", help="sample file to write")
         source.add_argument("--bundle", type=Path, required=True, help="bundle whose inputs they shall be")
-        source.add_argument("--count", type=_count, default=600, help="samples at most, evenly; default 600")
+        source.add_argument("--count", type=count, default=600, help="samples at most, evenly; default 600")
         source.add_argument("--seed", type=int, default=0, help="of what is drawn; default 0")
     show = sources.add_parser("show", help="what is in a sample file")
     show.add_argument("out", type=Path, metavar="FILE.npz")
@@ -129,10 +129,3 @@ def _print_samples(path: Path, samples: Samples) -> None:
     for name, values in samples.items():
         numbers = f"{values.min():g} to {values.max():g}"
         print(f"  {name:<15} {values.dtype!s:<8} {list(values.shape[1:])!s:<16} {numbers}")
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected 1 or more")
-    return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,9 @@ _worker: _Worker | None = None
 
 def _start_worker(evaluation: Evaluation) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all of the terminal; who started us ends us, without a traceback each
     robot = load_robot(evaluation.robot_file)
     lockstep = Lockstep(robot, evaluation.latencies)
     if evaluation.brain == "expert":

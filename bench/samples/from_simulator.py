@@ -15,6 +15,7 @@ The seeds of what is gathered, trained and judged on never meet:
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -162,6 +163,9 @@ _worker: _Worker | None = None
 
 def _start_worker(plan: SimulatorPlan) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all of the terminal; who started us ends us, without a traceback each
     robot = load_robot(plan.robot_file)
     bundle = open_bundle(plan.bundle, robot, inference=plan.precision)
     _worker = _Worker(plan=plan, robot=robot, bundle=bundle, lockstep=Lockstep(robot, Latencies()))

@@ -88,3 +88,34 @@ def test_too_few_heldout_frames_are_refused(
     asked = ["--calibration", str(frames), "--heldout", str(tmp_path / "few.npz")]
     assert main(["export", str(ROOT / "robots/bundles/so101-small"), str(tmp_path / "bundle"), *asked]) == 2
     assert "few.npz: 20 samples; needed are at least 300" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_bundle_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    assert main(["export", f"{EXAMPLE}:policy", str(mine), "--precisions"]) == 2
+    assert "is there, and is no bundle" in capsys.readouterr().err
+    assert (mine / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main(["export", f"{EXAMPLE}:policy", str(tmp_path / "file" / "act"), "--precisions"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_block_that_there_is_not_is_refused_before_frames_are_gathered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--pin", "foresight/no_such_block"]
+    assert main(["export", str(ROOT / "robots/bundles/so101-small"), str(tmp_path / "bundle"), *asked]) == 2
+    said = capsys.readouterr()
+    assert "no_such_block" in said.err
+    assert "frames from the simulator" not in said.out
+
+
+def test_no_episodes_at_all_are_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", str(ROOT / "robots/bundles/so101-small"), str(tmp_path / "bundle"), "--seeds", "0"])
+    assert "'0': expected a whole number, 1 or more" in capsys.readouterr().err
