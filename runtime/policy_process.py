@@ -160,7 +160,7 @@ class PolicyProcess:
         self._cameras = tuple(cameras)
         self._board = board = PolicyBoard()
         self._look = Look(board)
-        self._bundle_name = bundle.manifest.name
+        self._bundle_name, self._runs_as = bundle.manifest.name, bundle.running.words
         self._trial = trial or BundleTrial()
         self.instructions = (*bundle.manifest.instructions, REST)
         policy, sequence, seeing = robot.policy, itertools.count(1), seeing_cameras(robot, bundle)
@@ -249,6 +249,7 @@ class PolicyProcess:
             "refusals": dict(self._action_stage.refusals),
             "bundle": {
                 "name": self._bundle_name,
+                "runs_as": self._runs_as,
                 "on_trial": self._trial.on_trial,
                 "fallback": self._trial.fallback,
             },

@@ -98,6 +98,7 @@ function drawFacts(status) {
   if (policy) {
     facts.push(["follows", policy.instruction || "nothing"]);
     if (policy.bundle) facts.push(["bundle", policy.bundle.name + (policy.bundle.on_trial ? ", on trial" : "")]);
+    if (policy.bundle && policy.bundle.runs_as) facts.push(["runs as", policy.bundle.runs_as]);
   }
   for (const unit of status.units) facts.push([unit.name.replace(".service", ""), unit.active + (unit.restarts ? `, ${unit.restarts} restarts` : "")]);
   if (machine.record_free_mb !== null) facts.push(["room for records", `${(machine.record_free_mb / 1000).toFixed(1)} GB`]);

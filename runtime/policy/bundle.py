@@ -22,7 +22,7 @@ from interfaces.bundle_manifest import (
 )
 from interfaces.engine import Engine
 from interfaces.engine_cache import Entry
-from interfaces.errors import BundleError, ConfigError, UnfitError
+from interfaces.errors import BundleError, ConfigError, DeviceError, UnfitError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, check_contract
 from interfaces.robot_config import RobotConfig
 from interfaces.trusted_path import ANY_OWNER, Trust, hash_trusted, read_trusted, require_trusted_folders
@@ -94,11 +94,11 @@ def open_bundle(
 def _open_best(
     ways: Sequence[Choice], engines: Callable[[Choice], tuple[Engine, Engine]], manifest: BundleManifest, parity: Arrays
 ) -> LoadedBundle:
-    """Open the first way that reproduces the references: processors differ, and the integer kernels of some saturate."""
+    """Open the first way that reproduces the references: processors differ, and the integer kernels of some saturate; plans break."""
     way, *others = ways
     try:
         return _checked(way, *engines(way), manifest, parity)
-    except BundleError as error:
+    except (BundleError, DeviceError) as error:
         if not others:
             raise
         _log.warning("%s; not run as %s but as %s", error, way.words, others[0].words)

@@ -1,6 +1,7 @@
 """What runs a bundle on this machine: TensorRT engines that were built here, or an artefact of it on the processor.
 
-`auto` takes the engines where there are any, else the best artefact that is ready and made for a processor. A person may ask
+`auto` takes the engines where there are any, and where these are damaged or there are none, the best artefact that is ready and made for
+a processor: a robot that lost its engines works, more slowly, and says so. A person may ask
 for one of them by name, in the robot file or for one run; then it is that one or none.
 """
 
@@ -14,7 +15,7 @@ from interfaces.bundle_artefact import ON_PROCESSOR, Artefact, Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.engine_cache import EngineCache, Entry, cache_folders
 from interfaces.engine_record import engine_key, read_board
-from interfaces.errors import BundleError, DeviceError
+from interfaces.errors import BundleError, ConfigError, DeviceError
 
 # As in the robot file (interfaces/robot_config.py); trt-int8 on a processor is for looking at it only.
 Inference = Literal["auto", "tensorrt", "fp32", "fp16", "cpu-int8", "trt-int8"]
@@ -73,21 +74,23 @@ class Choice:
 def choices(manifest: BundleManifest, inference: Inference) -> tuple[Choice, ...]:
     """Return the ways to run the bundle here, best first, never none.
 
-    Raises BundleError where it has nothing fit to run or its engines are not to be believed, and DeviceError where
-    TensorRT is asked for and not there.
+    Raises BundleError where it has nothing fit to run. Where TensorRT is asked for: BundleError or ConfigError where there are no
+    engines or they are not to be believed, DeviceError where it is not there.
     """
     for precision in get_args(Precision):
         if inference == precision:
             return (Choice(manifest.artefact(precision)),)
-    entry = _engines(manifest, required=inference == "tensorrt")
-    if entry is not None:
-        return (Choice(entry),)
+    required = inference == "tensorrt"
+    entry = _engines(manifest, required=required)
+    on_gpu = () if entry is None else (Choice(entry),)
+    if required:
+        return on_gpu
     ready = tuple(Choice(one) for one in manifest.artefacts if one.ready and one.precision in ON_PROCESSOR)
-    if not ready:
+    if not on_gpu and not ready:
         raise BundleError(
             f"bundle {manifest.name} has no artefact that is ready and runs on a processor: {_faults(manifest)}"
         )
-    return ready
+    return (*on_gpu, *ready)
 
 
 def find_engines(manifest: BundleManifest, gpu: OnGpu) -> Entry | None:
@@ -105,8 +108,15 @@ def _engines(manifest: BundleManifest, *, required: bool) -> Entry | None:
     if isinstance(gpu, Missing):
         if required:
             raise DeviceError(f'policy.inference is "tensorrt": {gpu.why}')
+        _log.info("runs on the processor: %s", gpu.why)
         return None
-    entry = find_engines(manifest, gpu)
+    try:
+        entry = find_engines(manifest, gpu)
+    except (BundleError, ConfigError) as error:
+        if required:
+            raise
+        _log.warning("runs on the processor: %s", error)
+        return None
     if entry is None:
         why = f"no engines were built for bundle {manifest.name} on this board; `forerun build` builds them"
         if required:

@@ -61,7 +61,10 @@ def _loop(name: str, wanted_hz: float, value: object) -> LoopStatus:
 
 def _bundle(reply: JsonObject) -> BundleStatus | None:
     told = _object(reply.get("bundle"))
-    return BundleStatus(name=str(told["name"]), on_trial=told.get("on_trial") is True) if "name" in told else None
+    if "name" not in told:
+        return None
+    runs_as = str(told.get("runs_as", ""))  # a policy process of an earlier version does not say
+    return BundleStatus(name=str(told["name"]), on_trial=told.get("on_trial") is True, runs_as=runs_as)
 
 
 def _object(value: object) -> JsonObject:

@@ -86,6 +86,7 @@ class BundleStatus:
 
     name: str
     on_trial: bool  # newly activated: it has yet to show that it does well
+    runs_as: str = ""  # which of its artefacts or engines, and on what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,8 @@ def _policy_lines(policy: PolicyStatus) -> Iterator[str]:
     yield _row("follows", f"{policy.instruction or 'nothing'}{f'   (it also knows {others})' if others else ''}")
     if policy.bundle is not None:
         trial = ", ON TRIAL: the one before it is run again if it fails" if policy.bundle.on_trial else ""
-        yield _row("bundle", f"{policy.bundle.name}{trial}")
+        runs_as = f" as {policy.bundle.runs_as}" if policy.bundle.runs_as else ""
+        yield _row("bundle", f"{policy.bundle.name}{runs_as}{trial}")
     for loop in (*policy.cameras, policy.foresight, policy.action):
         label = f"camera {loop.name}" if loop in policy.cameras else loop.name
         yield _row(label, _loop(loop))

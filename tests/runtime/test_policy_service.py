@@ -156,7 +156,9 @@ def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_ru
     service = start("")
     peer.wait_for_chunks(3)
     with RequestClient(control) as asking:
-        assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": True, "fallback": False}
+        assert asking.request({"status": True})["bundle"] == {
+            "name": "tiny", "runs_as": "fp32 on ONNX Runtime", "on_trial": True, "fallback": False,
+        }  # fmt: skip
     assert service.end() == 0
     service = start("")
     service.wait_for(lambda: service.said.count("runs bundle new, on trial: start 1 of 3") == 2, "its start back")
@@ -172,4 +174,6 @@ def test_the_bundle_of_the_shelf_is_run_and_one_that_computes_nonsense_is_not_ru
     peer.wait_for_chunks(3)
     assert "runs the previous bundle old: new is not run" in service.said
     with RequestClient(control) as asking:
-        assert asking.request({"status": True})["bundle"] == {"name": "tiny", "on_trial": False, "fallback": True}
+        assert asking.request({"status": True})["bundle"] == {
+            "name": "tiny", "runs_as": "fp32 on ONNX Runtime", "on_trial": False, "fallback": True,
+        }  # fmt: skip

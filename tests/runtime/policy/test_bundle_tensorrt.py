@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interfaces.bundle_manifest import BundleManifest, load_manifest
-from interfaces.errors import BundleError
+from interfaces.errors import BundleError, ConfigError
 from interfaces.robot_config import RobotConfig
 from runtime.policy.bundle import open_bundle
 from runtime.tensorrt.engine import TensorrtEngine
@@ -70,6 +70,31 @@ def test_engines_that_do_not_reproduce_the_references_do_not_run(
     with pytest.raises(BundleError, match="parity of foresight: tokens of sample 0 is off by"):
         open_bundle(tiny_folder, robot, inference="tensorrt")
     assert machine.calls("cuGraphLaunch") > 0
+
+
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("broken", ["plan", "record", "newer record", "parity"])
+def test_engines_that_are_damaged_give_way_to_the_processor_unless_they_were_asked_for(
+    tiny_folder: Path,
+    manifest: BundleManifest,
+    robot: RobotConfig,
+    cache: Path,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    store_engines(manifest, cache, parity_max_abs=0.01 if broken == "parity" else 1e9)
+    (plan,), (record,) = cache.glob("*/action-*.plan"), cache.glob("*/record.toml")
+    if broken == "plan":
+        plan.write_bytes(plan.read_bytes()[:-1] + b"!")
+    elif broken == "record":
+        record.write_bytes(record.read_bytes()[:100])  # the disk lost its end
+    elif broken == "newer record":
+        record.write_text(record.read_text().replace("format = 1", "format = 2"))
+    assert open_bundle(tiny_folder, robot).running.words == "fp32 on ONNX Runtime"
+    said = [each.message for each in caplog.records if each.levelname == "WARNING"]
+    assert len([each for each in said if "processor" in each or "but as fp32 on ONNX Runtime" in each]) == 1
+    with pytest.raises((BundleError, ConfigError)):
+        open_bundle(tiny_folder, robot, inference="tensorrt")
 
 
 def test_a_machine_with_a_gpu_and_no_engines_runs_on_the_processor(

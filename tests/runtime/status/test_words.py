@@ -30,14 +30,15 @@ def test_all_that_is_known_is_told() -> None:
     seen = status(
         units=units(policy=unit(POLICY_UNIT, restarts=1)),
         arm=arm(joints=(*arm().joints[:3], warm), last_fault=FaultStatus(why="servo 2 is gone", ago_s=4000.0)),
-        policy=policy(bundle=BundleStatus(name="push-v2", on_trial=True)),
+        policy=policy(bundle=BundleStatus(name="push-v2", on_trial=True, runs_as="fp32 on ONNX Runtime")),
     )
     lines = list(status_lines(seen))
     told = "\n".join(lines)
     for words in (
         "FOLLOWING for 60 s: chunk 7", "100.0 of 100 Hz", "missed 2 of 10000 periods", "FIFO 60, core 1",
         "chunk followed 31 ms   frame behind it 82 ms", "3 exchanges failed", "67 min ago: servo 2 is gone",
-        "push   (it also knows reach, rest)", "push-v2, ON TRIAL", "29.8 of 30 Hz", "newest 68 ms old   limit 400 ms",
+        "push   (it also knows reach, rest)", "push-v2 as fp32 on ONNX Runtime, ON TRIAL",
+        "29.8 of 30 Hz", "newest 68 ms old   limit 400 ms",
         "forerun-policy.service  active", "60.0 GB free of 256", "CPU-therm 52 degC", "was started again once by systemd",
     ):  # fmt: skip
         assert words in told, told
