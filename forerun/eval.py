@@ -9,7 +9,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from forerun.defaults import BUSES, SIMULATED_ROBOT, TASKS
+from forerun.defaults import BUSES, SIMULATED_ROBOT, TASKS, count
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--expert", action="store_true", help="the scripted expert in place of the policy: the upper bound"
     )
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
-    parser.add_argument("--seeds", type=int, default=50, help="episodes a task; default 50")
+    parser.add_argument("--seeds", type=count, default=50, help="episodes a task; default 50")
     parser.add_argument("--first-seed", type=int, default=0, help="training uses seeds from 100000 on")
     parser.add_argument(
         "--time-limit", type=float, default=10.0, metavar="S", help="seconds an episode may take; default 10"
     )
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--workers", type=count, default=os.cpu_count() or 1)
     for name in ("camera", "foresight", "action"):
         parser.add_argument(f"--{name}-ms", type=float, help=f"latency of {name}; default as measured")
 
@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         latencies=latencies,
         workers=arguments.workers,
     )
+    runs_as = "expert" if arguments.expert else _runs_as(robot_file, arguments.bundle)
     total = arguments.seeds * len(arguments.tasks)
     outcomes = list(track(evaluate(evaluation), total=total, description="lockstep"))
     outcomes.sort(key=lambda outcome: (TASKS.index(outcome.task), outcome.seed))
@@ -67,8 +68,18 @@ def run(arguments: argparse.Namespace) -> int:
         f"camera {latencies.camera_ms:g} ms, foresight {latencies.foresight_ms:g} ms, action {latencies.action_ms:g} ms"
     )
     console = Console()
-    console.print(success_table(f"{evaluation.brain} in lockstep; {late}", outcomes))
+    console.print(success_table(f"{runs_as} in lockstep\n{late}", outcomes))
     if ages:
         ages.sort()
         console.print(f"frame-to-command age: p50 {ages[len(ages) // 2]:.0f} ms, max {ages[-1]:.0f} ms")
     return 0
+
+
+def _runs_as(robot_file: Path, bundle: Path | None) -> str:
+    """Return what infers; what does not open here is refused before the processes start."""
+    from interfaces.robot_config import load_robot
+    from runtime.policy.bundle import bundle_folder, open_bundle
+
+    robot = load_robot(robot_file)
+    opened = open_bundle(bundle or bundle_folder(robot_file, robot), robot)
+    return f"{opened.manifest.name} as {opened.running.words}"

@@ -29,7 +29,9 @@ class Run:
 def print_report(console: Console, run: Run) -> None:
     """Print success per task, the rates and latencies of the policy process, and the timing of the command process."""
     console.print(success_table("in real time, through camera, processes, servo bytes and physics", run.episodes))
-    rates = Table("", "rate", "latency p50", "p99", title="policy process", title_justify="left")
+    bundle = run.status["bundle"]
+    title = f"policy process: {bundle['name']} as {bundle['runs_as']}"
+    rates = Table("", "rate", "latency p50", "p99", title=title, title_justify="left")
     for name, what in (("camera", "capture to slot"), ("foresight", "inference"), ("action", "state to chunk")):
         loop = run.status[name]
         rates.add_row(f"{name} ({what})", f"{run.rates_hz[name]:.1f} Hz", _ms(loop["p50_ms"]), _ms(loop["p99_ms"]))
