@@ -47,7 +47,7 @@ def read_npz(file: str, data: bytes, size_max_bytes: int = SIZE_MAX_BYTES) -> Ar
             _check_members(file, members, size_max_bytes)
             return {_key(member): _array(archive, member) for member in members}
     except _UNREADABLE as error:
-        reason = str(error) or type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__  # some of numpy's have several lines
         raise ConfigError(file, "file", f"damaged, or of another kind: {reason}", _EXPECTED) from error
 
 

@@ -95,6 +95,12 @@ def test_what_is_no_array_of_numbers_is_refused(members: dict[str, bytes], compl
         read_npz("it.npz", zipped(members))
 
 
+def test_what_numpy_says_in_several_lines_is_told_in_one() -> None:
+    with pytest.raises(ConfigError, match="Header info length") as caught:
+        read_npz("parity.npz", zipped({"a.npy": npy("(" * 60_000)}))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_single_array_is_no_npz() -> None:
     written = io.BytesIO()
     np.save(written, np.zeros(3))
