@@ -148,5 +148,10 @@ def test_the_process_shows_both_over_its_socket(
         number = picture["number"]
         wait_until(lambda: control.request({"picture": True})["number"] > number, "a newer picture")
         status = control.request({"status": True})
-        assert status["bundle"] == {"name": "tiny", "on_trial": False, "fallback": False}
+        assert status["bundle"] == {
+            "name": "tiny",
+            "runs_as": "fp32 on ONNX Runtime",
+            "on_trial": False,
+            "fallback": False,
+        }
         assert status["hanging"] == []
