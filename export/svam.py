@@ -102,7 +102,7 @@ def trial_policy() -> TorchPolicy:
 
 def main() -> None:
     """Write a small policy with random weights, and samples with torch's outputs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", type=Path, required=True, metavar="FOLDER", help="where the files go")
     parser.add_argument("--samples", type=int, default=16, metavar="N", help="how many random samples (default 16)")
     arguments = parser.parse_args()

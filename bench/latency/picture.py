@@ -44,6 +44,7 @@ def _panel(axes: Any, measured: Sequence[Measured]) -> None:
         axes.plot(
             (each.p50_ms, each.p99_ms), (place, place), color=colour, linewidth=5, alpha=0.35, solid_capstyle="butt"
         )
+        axes.plot((each.min_ms, each.p50_ms), (place, place), color=colour, linewidth=1.5)
         axes.plot((each.p50_ms,), (place,), "o", color=colour, markersize=7)
         axes.plot((each.max_ms,), (place,), "|", color=colour, markersize=9, markeredgewidth=2, alpha=0.7)
         speed = "" if each is first else f", {each.speed_against(first)[0]:.2f}x"
