@@ -27,6 +27,10 @@ from interfaces.graph_contract import FORESIGHT_GRAPH, GRAPHS, TOKENS
 from interfaces.progress import StartStage
 from interfaces.sample_file import Samples
 
+_PEAK_SAMPLES = (
+    128  # at most; the largest value hardly grows with more, and export/quantise/fp16_range.py leaves room for it
+)
+
 Paths = Mapping[str, Path]  # by graph
 
 
@@ -49,6 +53,7 @@ class Maker:
     heldout: Samples
     pinned: Collection[str]
     start_stage: StartStage
+    threads: int
     documents: dict[str, Path] = field(default_factory=dict[str, Path])  # what people read about the search, by name
     _judged: dict[Layout, _Judged] = field(default_factory=dict[Layout, _Judged])
 
@@ -76,12 +81,14 @@ class Maker:
         )
         for document in write_sensitivity(folder, self.name, judged.sensitivities, found, limits):
             self.documents[document] = folder / document
-        return dict(zip(GRAPHS, judged.variants.models(found.quantised), strict=True))
+        models: dict[str, ModelProto] = dict(zip(GRAPHS, judged.variants.models(found.quantised), strict=True))
+        if layout == "cpu-int8":
+            return models
+        return {graph: self._in_half(graph, model) for graph, model in models.items()}
 
     def _judge(self, layout: Layout) -> _Judged:
-        # What is searched is what is shipped: TensorRT's graphs are judged in FP16, too.
-        finish = self._in_half if layout == "trt-int8" else None
-        variants = Variants(self._policy, layout, self.heldout, finish=finish)
+        # With float32 around the integers: FP16 there costs a hundredth of what they do, and a processor much time.
+        variants = self._variants.sibling(layout)
         units = units_of({graph: blocks_of(self._models[graph], layout) for graph in GRAPHS}, self.pinned)
         progress = self.start_stage(f"{layout}: what each block costs")
         frames = frames_to_judge(units, variants.frames)
@@ -101,13 +108,19 @@ class Maker:
         return measure_policy(foresight, action, self.joints, self.calibration, progress)
 
     @cached_property
+    def _variants(self) -> Variants:
+        return Variants(self._policy, "cpu-int8", self.heldout, threads=self.threads)
+
+    @cached_property
     def _kept(self) -> dict[str, frozenset[str]]:
         """The nodes that FP16 has no range for."""
-        tokens = GraphRun(self._models[FORESIGHT_GRAPH]).run(self.calibration)[TOKENS]
-        told = {**self.calibration, TOKENS: tokens}
+        count = len(next(iter(self.calibration.values())))
+        some = {name: rows[:: -(-count // _PEAK_SAMPLES)] for name, rows in self.calibration.items()}
+        some[TOKENS] = GraphRun(self._models[FORESIGHT_GRAPH], threads=self.threads).run(some)[TOKENS]
         kept: dict[str, frozenset[str]] = {}
         for graph, model in self._models.items():
-            peaks = activation_peaks(model, told, self.start_stage(f"largest values of the {graph} graph"))
+            progress = self.start_stage(f"largest values of the {graph} graph")
+            peaks = activation_peaks(model, some, progress, threads=self.threads)
             kept[graph] = keep_in_fp32(near_overflow(model, peaks))
         return kept
 

@@ -14,14 +14,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+from numpy.typing import NDArray
 
 from export.artefacts import Maker, Paths
 from export.bundle_writer import graph_file, hashed_file, replace_folder, write_manifest
 from export.gates.closed_loop import Outcomes, judge_closed_loop
-from export.gates.end_to_end import EnginePair, measure
-from export.gates.figures import Figures
+from export.gates.end_to_end import EnginePair, outputs
+from export.gates.figures import Figures, compare
 from export.gates.judge import all_passed, judge, skipped
 from export.gates.limits import CLOSED_LOOP, Limits, limits_of
 from export.quantise.blocks import Layout
@@ -59,6 +62,7 @@ class Refinement:
     rank: Rank
     play: Play | str  # a str: why the closed loop cannot be played
     start_stage: StartStage
+    threads: int = 1  # of ONNX Runtime, for what is run on many frames
 
 
 def refine(source: Path, folder: Path, how: Refinement, provenance: Provenance | None = None) -> BundleManifest:
@@ -106,6 +110,7 @@ class _Refining:
             heldout=how.heldout,
             pinned=how.pinned,
             start_stage=how.start_stage,
+            threads=how.threads,
         )
         made = [self._make(maker, precision) for precision in how.precisions]
         manifest = replace(
@@ -132,8 +137,13 @@ class _Refining:
 
     def _measure(self, precision: Precision) -> Figures:
         progress = self._how.start_stage(f"gates of {precision} on held-out frames")
-        reference, candidate = self._pair("fp32"), self._pair(precision)
-        return measure(reference, candidate, self._how.heldout, self._manifest.joints, progress)
+        tokens, positions = outputs(self._pair(precision), self._how.heldout, progress)
+        return compare(*self._reference, tokens, positions, self._manifest.joints)
+
+    @cached_property
+    def _reference(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Tokens and positions that the fp32 graphs give for the held-out frames."""
+        return outputs(self._pair("fp32"), self._how.heldout, self._how.start_stage("fp32 on held-out frames"))
 
     def _pair(self, precision: Precision) -> EnginePair:
         paths = {graph: self._judged(path) for graph, path in self._paths[precision].items()}

@@ -165,10 +165,11 @@ def _refinement(
         calibration=calibration,
         heldout=heldout,
         pinned=frozenset(arguments.pin),
-        open_engine=lambda path, spec: open_engine(path, path.name, spec, 1),
+        open_engine=lambda path, spec: open_engine(path, path.name, spec, arguments.workers),
         rank=fastest_first,
         play=why_not or played,
         start_stage=start_stage,
+        threads=arguments.workers,
     )
 
 

@@ -32,6 +32,17 @@ class EnginePair:
         return tokens, np.array(positions)
 
 
+def outputs(pair: EnginePair, samples: Samples, progress: Progress = silent) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return tokens (sample, ...) and positions (sample, row, joint) of all samples; raises as `measure`."""
+    total = len(next(iter(samples.values())))
+    found: list[tuple[NDArray[Any], NDArray[Any]]] = []
+    for index in range(total):
+        found.append(pair.run({name: values[index, ...] for name, values in samples.items()}))
+        progress(index + 1, total, f"frame {index + 1} of {total}")
+    tokens, positions = zip(*found, strict=True)
+    return np.stack(tokens), np.stack(positions)
+
+
 def measure(
     reference: EnginePair,
     candidate: EnginePair,
