@@ -6,6 +6,7 @@ forerun itself on a machine that has it, whose builder hangs.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> int:
     if what == "trial":
         return try_engine(Path(rest[0]), _open_plan)
     if what == "forerun":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, however the tests were started
         return _forerun(rest[0], rest[1:])
     return _build(Path(rest[0]), hang=what == "hang")
 

@@ -65,6 +65,7 @@ def test_random_samples_are_repeatable_and_of_the_contracts_kinds(samples: Array
     assert (again["instruction"].sum(axis=1) == 1.0).all()
 
 
+@pytest.mark.slow
 def test_the_action_graph_is_torchs(policy: SvamPolicy, samples: Arrays, tmp_path: Path) -> None:
     _, action = svam_graphs(policy)
     positions = export_graph(action, samples, tmp_path / "action.onnx")  # itself holds ONNX Runtime to torch's 1e-4

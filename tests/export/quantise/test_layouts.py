@@ -139,6 +139,7 @@ def test_a_name_that_is_no_block_is_refused_with_those_near_it(tiny: ModelProto,
         quantise(tiny, tiny_ranges, "trt-int8", ["conv_11"])
 
 
+@pytest.mark.slow
 def test_an_s_vam_runs_in_both_layouts() -> None:
     model = filled("foresight")
     rng = np.random.default_rng(5)
