@@ -238,17 +238,19 @@ run_tests() {
   lanes=$(mktemp -d)
   trap 'name_failure; end_lanes' EXIT
   begin "Robot-side environments" robot_venvs
+  begin "Types" "$bin/pyright" --warnings
   check "Formatting" "$bin/ruff" format --check --quiet .
   check "Lint" "$bin/ruff" check --quiet .
-  check "Types" "$bin/pyright" --warnings
   check "Import rules" "$bin/lint-imports" --no-logo
   check "Shell scripts" shellcheck -x -a install.sh .ci/run systemd/say-failure.sh
+  mapfile -t left < <(rooms_left_to_the_robot)
+  begin "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
   check "Robot-side environments" ended_well "Robot-side environments"
   local first="Robot-side tests, Python 3.10, and SocketCAN" second="Robot-side tests, Python 3.12, and the installed robot"
   begin "$first" in_turn "robot_side_tests 3.10" can_drivers_in_linux
   begin "$second" in_turn "robot_side_tests 3.12" robot_under_systemd
-  mapfile -t left < <(rooms_left_to_the_robot)
-  check "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
+  check "Types" ended_well "Types"
+  check "Tests" ended_well "Tests"
   check "$first" ended_well "$first"
   check "$second" ended_well "$second"
   ((!${#failed[@]})) || stop "failed: $(printf '%s; ' "${failed[@]}")"
