@@ -24,7 +24,7 @@ def damaged_bundle(robot: InstalledRobot) -> str:
     assert status == REFUSED, f"status {status}, not {REFUSED}: {said}"
     assert listed(robot) == before, "the shelf is not as before"
     open_one = on_shelf(robot, another_bundle(robot, f"open-to-all-{len(before)}"))
-    robot.machine.do("chmod", "o+w", f"{SHELF}/{open_one}/action.onnx")
+    robot.machine.do("chmod", "o+w", f"{SHELF}/{open_one}/action.fp32.onnx")
     open_status, open_said = robot.forerun("bundle", "activate", open_one, "--skip-dry-run")
     assert open_status == REFUSED, f"status {open_status}, not {REFUSED}: {open_said}"
     robot.machine.do("rm", "-rf", f"{SHELF}/{open_one}")
@@ -40,7 +40,7 @@ def bundle_falls_back(robot: InstalledRobot) -> str:
     assert status == 0, said
     until(lambda: running(robot).get("name") == name, 30.0, "the new bundle runs")
     robot.await_state(CommandState.FOLLOWING)
-    robot.machine.do("truncate", "--size=1000", f"{SHELF}/{new}/action.onnx")
+    robot.machine.do("truncate", "--size=1000", f"{SHELF}/{new}/action.fp32.onnx")
     robot.machine.do("systemctl", "restart", "--no-block", installed.POLICY_UNIT)
     until(lambda: running(robot).get("fallback"), 30.0, "the bundle before runs again")
     robot.await_state(CommandState.FOLLOWING)
