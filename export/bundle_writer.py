@@ -134,6 +134,8 @@ def _tensor_spec(name: str, values: NDArray[np.generic]) -> TensorSpec:
 def replace_folder(new: Path, folder: Path) -> None:
     """Swap a whole folder in; the old one stays until the new one stands in its place."""
     old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():
+        old.rename(folder)  # a run was killed between the two renames below: this is the only copy
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)

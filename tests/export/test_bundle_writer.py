@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from export.bundle_writer import write_bundle
+from export.bundle_writer import replace_folder, write_bundle
 from export.onnx_graphs import Arrays, Graph
 from export.provenance import provenance_of_this_tree
 from export.torch_policy import TorchPolicy
@@ -86,3 +86,11 @@ def test_a_failed_export_leaves_the_old_bundle(samples: Arrays, tmp_path: Path) 
         write_bundle(policy(Moody(), samples), PROVENANCE, tmp_path / "stay")
     assert {path.name: path.read_bytes() for path in (tmp_path / "stay").iterdir()} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
+
+
+def test_what_a_killed_run_left_aside_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / ".stay.old").mkdir()  # killed between its two renames
+    (tmp_path / ".stay.old/manifest.toml").write_text("the only copy")
+    with pytest.raises(OSError, match="nothing"):
+        replace_folder(tmp_path / "nothing", tmp_path / "stay")
+    assert (tmp_path / "stay/manifest.toml").read_text() == "the only copy"
