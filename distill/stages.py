@@ -41,14 +41,16 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
     episodes.mkdir(exist_ok=True)
     first, last = folder / "first.pt", folder / POLICY_FILE
 
-    expert_shards = plan_shards(recipe, episodes, recovery=False)
-    record(recipe, expert_shards, None, start_stage("demonstrations by the expert"))
+    expert_shards = plan_shards(recipe.demonstrations, episodes, recovery=False)
+    record(recipe.demonstrations, expert_shards, None, start_stage("demonstrations by the expert"))
     if not first.exists():
         samples = Samples(recipe, _written(expert_shards))
         save_policy(train(recipe, samples, folder, None, start_stage("training")), first)
 
-    recovery_shards = plan_shards(recipe, episodes, recovery=True)
-    record(recipe, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over"))
+    recovery_shards = plan_shards(recipe.demonstrations, episodes, recovery=True)
+    record(
+        recipe.demonstrations, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over")
+    )
     if not last.exists():
         samples = Samples(recipe, _written(expert_shards + recovery_shards))
         start = load_policy(first).train()
