@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from interfaces.errors import ForerunError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class Compute:
     bf16: bool
 
     @contextmanager
-    def autocast(self) -> Iterator[None]:
+    def autocast(self) -> Generator[None]:
         """Compute in bfloat16 inside, where that is faster; weights stay float32."""
         if not self.bf16:
             yield
@@ -43,6 +45,21 @@ class Compute:
         """Return a generator on the device whose numbers depend on the seeds alone."""
         state = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])
         return torch.Generator(device=self.device).manual_seed(state)
+
+
+@contextmanager
+def memory_for(stage: str) -> Generator[None]:
+    """Say in one line when there is not enough memory inside. Raises ForerunError."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # CPU allocations fail as a RuntimeError
+        known = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        if not known and "allocate memory" not in str(error):
+            raise
+        raise ForerunError(
+            f"{stage}: out of memory ({str(error).strip().splitlines()[0]}); expected less: lower batch_size in the recipe"
+            " and start the same command again; what is finished is kept"
+        ) from error
 
 
 def choose_compute(threads: int) -> Compute:

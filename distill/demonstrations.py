@@ -6,8 +6,10 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from distill.episode import STEP_S, Driver, Episode, EpisodePlan, Recorder
 from distill.policy_driver import PolicyDriver
@@ -75,6 +77,7 @@ _worker: _Worker | None = None
 
 def _start_worker(recipe: DemonstrationRecipe, policy: Path | None) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
+    torch.set_num_threads(1)  # each core has a worker of its own
     driver = None if policy is None else PolicyDriver(recipe.instructions, policy)
     _worker = _Worker(recipe=recipe, recorder=Recorder(recipe.video_px), driver=driver)
 
@@ -109,18 +112,18 @@ def _save(path: Path, episodes: list[Episode], task: int) -> None:
     starts = np.cumsum([0] + [len(episode.joints_rad) for episode in episodes])
     n_pictures = [len(episode.pictures) for episode in episodes]
     half = path.with_suffix(".half.npz")
-    depth = [np.stack(episode.depth_mm) for episode in episodes if episode.depth_mm]
-    np.savez(
-        half,
-        pictures=np.concatenate([np.stack(episode.pictures) for episode in episodes]),
-        picture_step=np.concatenate(
+    arrays: dict[str, Any] = {
+        "pictures": np.concatenate([np.stack(episode.pictures) for episode in episodes]),
+        "picture_step": np.concatenate(
             [np.array(episode.picture_step) + start for episode, start in zip(episodes, starts, strict=False)]
         ).astype(np.int32),
-        picture_last=np.repeat(starts[1:] - 1, n_pictures).astype(np.int32),
-        picture_task=np.full(sum(n_pictures), task, np.int8),
-        joints_rad=np.concatenate([episode.joints_rad for episode in episodes]).astype(np.float32),
-        target_rad=np.concatenate([episode.target_rad for episode in episodes]).astype(np.float32),
-        points_m=np.concatenate([episode.points_m for episode in episodes]).astype(np.float32),
-        **({"depth_mm": np.concatenate(depth)} if depth else {}),
-    )
+        "picture_last": np.repeat(starts[1:] - 1, n_pictures).astype(np.int32),
+        "picture_task": np.full(sum(n_pictures), task, np.int8),
+        "joints_rad": np.concatenate([episode.joints_rad for episode in episodes]).astype(np.float32),
+        "target_rad": np.concatenate([episode.target_rad for episode in episodes]).astype(np.float32),
+        "points_m": np.concatenate([episode.points_m for episode in episodes]).astype(np.float32),
+    }
+    if episodes[0].depth_mm:
+        arrays["depth_mm"] = np.concatenate([np.stack(episode.depth_mm) for episode in episodes])
+    np.savez(half, **arrays)
     half.replace(path)

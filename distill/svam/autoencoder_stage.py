@@ -34,7 +34,7 @@ class AutoencoderJob:
         brightness_ratio: float, folder: Path,
     ) -> None:  # fmt: skip
         self.network: nn.Module = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in torch's stubs
-        self.hot = (network.encoder, network.decoder)
+        self.hot: tuple[nn.Module, ...] = (network.encoder, network.decoder)
         self._pictures = torch.from_numpy(pictures)
         self._learnt, self._held_out = np.flatnonzero(~index.held_out), np.flatnonzero(index.held_out)
         self._batch_size, self._brightness_ratio, self._folder = batch_size, brightness_ratio, folder

@@ -9,7 +9,7 @@ state beside it, at most `checkpoint_every_s` old. figures.jsonl and pictures/ a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distill.checkpoint import check_sizes, read_torch, write_torch
-from distill.compute import Compute, choose_compute
+from distill.compute import Compute, choose_compute, memory_for
 from distill.demonstrations import plan_shards, record
 from distill.fitting import FitRecipe, Job, Progress, Surroundings, fit
 from distill.svam.autoencoder_stage import AutoencoderJob, write_latents
@@ -61,7 +61,8 @@ class Run:
             compute=self.compute, folder=self.folder, sizes=sizes, report=partial(add_figures, self.folder),
             progress=self.start_stage(job.name),
         )  # fmt: skip
-        return fit(job, plan, around)
+        with memory_for(job.name):
+            return fit(job, plan, around)
 
 
 def run_svam_recipe(recipe: SvamRecipe, folder: Path, start_stage: StartStage) -> Path:
@@ -82,14 +83,15 @@ def run_svam_recipe(recipe: SvamRecipe, folder: Path, start_stage: StartStage) -
     latents = _encode(run, video.autoencoder, shards, index)
     clips = LatentClips(latents.to(run.compute.device), index, recipe.sizes.n_frames, recipe.stride)
     _train_video(run, policy, clips)
-    generate_records(
-        policy,
-        clips,
-        recipe.self_distillation,
-        folder / RECORDS_FOLDER,
-        run.compute,
-        start_stage("self-distillation set"),
-    )
+    with memory_for("self-distillation set"):
+        generate_records(
+            policy,
+            clips,
+            recipe.self_distillation,
+            folder / RECORDS_FOLDER,
+            run.compute,
+            start_stage("self-distillation set"),
+        )
     return folder / RECORDS_FOLDER
 
 
@@ -130,7 +132,7 @@ def _encode(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index
 
 def _train_video(run: Run, policy: SvamPolicy, clips: LatentClips) -> None:
     path, recipe = run.folder / VIDEO_FILE, run.recipe
-    sizes = _sizes(recipe, tuple(field.name for field in fields(recipe.sizes)))
+    sizes = _sizes(recipe, tuple(asdict(recipe.sizes)))
     if not path.exists():
         job = VideoJob(policy, clips, recipe.video.batch_size, run.pictures)
         _finish(path, sizes, run.fit(job, recipe.video, sizes))
@@ -146,8 +148,10 @@ def _gains(recipe: SvamRecipe, index: ClipIndex) -> NDArray[np.float32]:
 
 def _sizes(recipe: SvamRecipe, keys: tuple[str, ...]) -> dict[str, Any]:
     """Return what a checkpoint must agree with, as plain values."""
-    values = {key: getattr(recipe.sizes, key) for key in keys}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    values: dict[str, Any] = {key: getattr(recipe.sizes, key) for key in keys}
+    return values | {
+        key: [*values[key]] for key in keys if key == "autoencoder_channels"
+    }  # as it comes back from a file
 
 
 def _finish(path: Path, sizes: dict[str, Any], network: nn.Module) -> None:

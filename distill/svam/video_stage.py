@@ -34,7 +34,7 @@ class VideoJob:
         assert isinstance(video, FlowVideoModel)
         video.autoencoder.requires_grad_(requires_grad=False)
         self.network: nn.Module = video
-        self.hot = (video.transformer,)
+        self.hot: tuple[nn.Module, ...] = (video.transformer,)
         self._clips, self._batch_size, self._folder = clips, batch_size, folder
         self._text_table = policy.text_table.to(clips.latents.device)
         self._noise = policy.initial_noise.to(clips.latents.device)

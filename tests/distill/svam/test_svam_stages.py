@@ -1,0 +1,173 @@
+"""A whole S-VAM recipe, very small, up to the self-distillation set: what is kept, what is not run again, and what belongs together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill.demonstrations import plan_shards
+from distill.svam.clips import read_index
+from distill.svam.recipe import SvamRecipe, load_svam_recipe
+from distill.svam.self_distillation import OWN_NOISE, noise_of
+from distill.svam.stages import run_svam_recipe
+from interfaces.errors import ConfigError
+from models.svam.flow_video_model import FlowVideoModel
+from models.svam.policy import SvamPolicy
+
+RECIPES = Path(__file__).parents[3] / "distill/recipes"
+
+
+def tiny_recipe() -> SvamRecipe:
+    """The smoke recipe with even less in it."""
+    recipe = load_svam_recipe(RECIPES / "so101_svam_smoke.toml")
+    tasks = tuple(replace(task, episodes=2) for task in recipe.demonstrations.tasks)
+    return replace(
+        recipe,
+        held_out_every=2,
+        demonstrations=replace(recipe.demonstrations, tasks=tasks),
+        autoencoder=replace(recipe.autoencoder, steps=3, batch_size=4),
+        video=replace(recipe.video, steps=3, batch_size=4),
+        self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
+    )
+
+
+class Stages:
+    """Remembers what was reported."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, int] = {}
+
+    def __call__(self, title: str) -> Callable[[int, int, str], None]:
+        """Start a stage."""
+        self.done[title] = 0
+
+        def progress(done: int, total: int, text: str) -> None:
+            assert 0 < done <= total
+            assert text
+            self.done[title] = done
+
+        return progress
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stages]:
+    """A finished run."""
+    folder, stages = tmp_path_factory.mktemp("run"), Stages()
+    run_svam_recipe(tiny_recipe(), folder, stages)
+    return folder, stages
+
+
+def kept(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> None:
+    folder, stages = run
+    assert stages.done["demonstrations"] == 8
+    assert (stages.done["autoencoder"], stages.done["video"], stages.done["self-distillation set"]) == (3, 3, 2)
+    assert {path.name for path in folder.iterdir()} == {
+        "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
+    }  # fmt: skip
+    assert not [path for path in folder.rglob("*") if ".half" in path.name]
+
+
+def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
+    lines = [json.loads(line) for line in (run[0] / "figures.jsonl").read_text().splitlines()]
+    assert [line["stage"] for line in lines] == ["autoencoder", "video"]
+    assert lines[0]["psnr_db"] > 3.0
+    assert lines[1]["persistence_mse"] > 0.0
+    assert {"one_step_mse", "ten_steps_mse", "one_step_moving_mse"} <= lines[1].keys()
+    assert {path.name for path in (run[0] / "pictures").iterdir()} == {"autoencoder-000003.png", "video-000003.png"}
+
+
+def test_a_finished_run_is_not_run_again(run: tuple[Path, Stages]) -> None:
+    before, again = kept(run[0]), Stages()
+    run_svam_recipe(tiny_recipe(), run[0], again)
+    assert set(again.done.values()) == {0}
+    assert kept(run[0]) == before
+
+
+def test_pictures_and_depth_are_those_of_a_video_model(run: tuple[Path, Stages]) -> None:
+    with np.load(run[0] / "episodes/expert-push-00000.npz") as shard:
+        assert shard["pictures"].shape[1:] == (64, 64, 3)
+        assert shard["depth_mm"].shape == (len(shard["pictures"]), 32, 32)
+        seen = shard["depth_mm"][shard["depth_mm"] > 0]
+        assert 200 < np.median(seen) < 1500  # the table is there, where the camera stands
+
+
+def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stages]) -> None:
+    folder, recipe = run[0], tiny_recipe()
+    policy = SvamPolicy(recipe.config()).eval()
+    video = policy.video
+    assert isinstance(video, FlowVideoModel)
+    video.load_state_dict(torch.load(folder / "video.pt", weights_only=True)["weights"])
+    latents = torch.from_numpy(np.load(folder / "latents.npy")).float()
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    index = read_index(shards, recipe.held_out_every)
+    seeds: list[int] = []
+    for path in sorted((folder / "foreseen").iterdir()):
+        with np.load(path) as records:
+            seeds += records["noise_seed"].tolist()
+            assert not index.held_out[records["clip"]].any()
+            frame, noise = latents[records["clip"]], noise_of(policy, records["noise_seed"])
+            text = policy.text_table[torch.from_numpy(records["task"])]
+            with torch.no_grad():
+                features, generated = video.features(noise, frame, text), video.sample(noise, frame, text, 2)
+                strange = video.sample(-noise, frame, text, 2)
+            told_features, told = (torch.from_numpy(records[key]).float() for key in ("features", "latents"))
+        torch.testing.assert_close(told_features, features, atol=0.1, rtol=0.1)  # bfloat16, kept in half
+        torch.testing.assert_close(told, generated, atol=0.1, rtol=0.1)
+        assert (told - strange).abs().mean() > 10 * (told - generated).abs().mean()
+    assert len(seeds) == 5
+    assert 0 < sum(seed == OWN_NOISE for seed in seeds) < 5
+
+
+def test_only_what_is_missing_is_made_again(run: tuple[Path, Stages]) -> None:
+    missing = run[0] / "foreseen/records-00001.npz"
+    with np.load(missing) as records:
+        before = {key: records[key] for key in records.files}
+    others = kept(run[0])
+    missing.unlink()
+    run_svam_recipe(tiny_recipe(), run[0], Stages())
+    after = kept(run[0])
+    assert {path for path in others if after[path] != others[path]} == {missing}
+    with np.load(missing) as records:
+        for key, values in before.items():
+            np.testing.assert_array_equal(records[key], values)
+
+
+def test_another_recipe_in_the_same_folder_is_refused(run: tuple[Path, Stages]) -> None:
+    recipe = tiny_recipe()
+    other = replace(recipe, sizes=replace(recipe.sizes, transformer_blocks=2))
+    with pytest.raises(ConfigError, match=r"video\.pt: transformer_blocks is 3; expected 2, as in the recipe"):
+        run_svam_recipe(other, run[0], Stages())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("horizon = 16", "horizonn = 16", "horizonn is 16; expected one of"),
+        ("frame_step_ms = 200.0", "frame_step_ms = 150.0", "sizes.frame_step_ms is 150.0; expected a multiple of 100"),
+        ("video_px = 64\n", "", "demonstrations.video_px is missing; expected the side of the video"),
+        ("records = 32", "records = 0", "self_distillation.records is 0; expected above 0"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    text = (RECIPES / "so101_svam_smoke.toml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "bad.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(ConfigError, match=told):
+        load_svam_recipe(tmp_path / "bad.toml")
+
+
+def test_the_real_recipe_is_one() -> None:
+    recipe = load_svam_recipe(RECIPES / "so101_svam.toml")
+    config = recipe.config()
+    assert (config.grid, config.n_frames, config.latent_px) == (8, 8, 8)
+    assert recipe.stride == 1
