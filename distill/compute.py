@@ -41,6 +41,10 @@ class Compute:
             for module in modules:
                 module.compile()
 
+    def laid_out(self, network: nn.Module) -> None:
+        """Put a convolutional network's channels last, in place: a tenth faster on a CPU, more on a GPU."""
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in torch's stubs
+
     def generator(self, *seeds: int) -> torch.Generator:
         """Return a generator on the device whose numbers depend on the seeds alone."""
         state = int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0])

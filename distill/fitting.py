@@ -98,6 +98,7 @@ def fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
     smooth = math.nan
     for step in range(first, recipe.steps):
         draw = compute.generator(recipe.seed, step)
+        torch.manual_seed(draw.initial_seed())  # for dropout, which takes no generator
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_ratio * _schedule(step, recipe)
         with compute.autocast():

@@ -55,4 +55,4 @@ def _svam(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
     from distill.svam.stages import run_svam_recipe
 
     recipe = load_svam_recipe(recipe_file)
-    return recipe.name, lambda folder, start_stage: run_svam_recipe(recipe, folder, start_stage)
+    return recipe.name, lambda folder, start_stage: run_svam_recipe(recipe, recipe_file.parent, folder, start_stage)

@@ -33,7 +33,7 @@ class AutoencoderJob:
         self, network: PictureAutoencoder, pictures: NDArray[np.uint8], index: ClipIndex, batch_size: int,
         brightness_ratio: float, folder: Path,
     ) -> None:  # fmt: skip
-        self.network: nn.Module = network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - missing in torch's stubs
+        self.network: nn.Module = network
         self.hot: tuple[nn.Module, ...] = (network.encoder, network.decoder)
         self._pictures = torch.from_numpy(pictures)
         self._learnt, self._held_out = np.flatnonzero(~index.held_out), np.flatnonzero(index.held_out)

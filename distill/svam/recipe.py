@@ -47,6 +47,24 @@ class SelfDistillationRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeachersRecipe:
+    """Who looks at generated frames, and how closely."""
+
+    depth: FitRecipe
+    mobile_sam: str  # path of mobile_sam.pt, from the recipe's own folder on
+    mobile_sam_px: int  # side of the pictures it is shown; twice as much costs four times the time
+    basis_pictures: int  # recorded ones, behind the directions that are kept of its features
+    semantic_dim: int
+    geometric_dim: int
+
+    def __post_init__(self) -> None:
+        """Check what the encoder cannot be shown."""
+        px = self.mobile_sam_px
+        require(px > 0 and px % 32 == 0, "mobile_sam_px", px, "a multiple of 32")
+        require(0 < self.semantic_dim <= 256, "semantic_dim", self.semantic_dim, "1..256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SvamRecipe:
     """One S-VAM: its sizes, its episodes, and how each of its networks is fitted."""
 
@@ -64,6 +82,8 @@ class SvamRecipe:
     autoencoder: FitRecipe
     video: FitRecipe
     self_distillation: SelfDistillationRecipe
+    teachers: TeachersRecipe
+    students: FitRecipe
 
     def __post_init__(self) -> None:
         """Check the format, and that foreseen frames are among the recorded ones."""
@@ -91,6 +111,7 @@ class SvamRecipe:
             latent_channels=sizes.latent_channels, vae_channels=sizes.autoencoder_channels,
             transformer_dim=sizes.transformer_dim, transformer_heads=sizes.transformer_heads,
             transformer_blocks=sizes.transformer_blocks, transformer_leave_dim=sizes.transformer_leave_dim,
+            semantic_dim=self.teachers.semantic_dim, geometric_dim=self.teachers.geometric_dim,
             video_time_shift_ratio=sizes.time_shift_ratio, video_pure_noise_ratio=sizes.pure_noise_ratio,
         )  # fmt: skip
 

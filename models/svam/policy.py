@@ -63,7 +63,9 @@ class SvamPolicy(nn.Module):
         self.encoder = ContextEncoder(config)
         self.action = ActionNet(config)
         self.video_resize = SquareResize(config.crop_px, config.video_px)
-        self.anchor_resize = SquareResize(config.crop_px, config.anchor_px, "bicubic")
+        self.anchor_resize = SquareResize(
+            config.crop_px, config.anchor_px, "bicubic" if config.anchor == "vit" else "bilinear"
+        )  # as in the pictures that each kind of anchor was trained on
         self._register_tables()
 
     def _register_tables(self) -> None:

