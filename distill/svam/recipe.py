@@ -65,6 +65,28 @@ class TeachersRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertRecipe:
+    """How actions are learnt, and from how much."""
+
+    fit: FitRecipe
+    demonstrations: int  # episodes a task whose actions are used
+    objective: Literal["velocity", "edm", "regression"]
+    time_shift_ratio: float  # of the velocity flow
+    steps_of_decoding: int
+    age_min_ms: float
+    age_typical_ms: float  # most ages lie below
+    age_max_ms: float
+    joint_noise_rad: float
+    state_dropout_ratio: float
+
+    def __post_init__(self) -> None:
+        """Check the ages."""
+        ages = (self.age_min_ms, self.age_typical_ms, self.age_max_ms)
+        require(0 < ages[0] < ages[1] <= ages[2], "age_max_ms", ages, "min < typical <= max, all above 0")
+        require(self.demonstrations > 0, "demonstrations", self.demonstrations, "above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SvamRecipe:
     """One S-VAM: its sizes, its episodes, and how each of its networks is fitted."""
 
@@ -84,6 +106,7 @@ class SvamRecipe:
     self_distillation: SelfDistillationRecipe
     teachers: TeachersRecipe
     students: FitRecipe
+    expert: ExpertRecipe
 
     def __post_init__(self) -> None:
         """Check the format, and that foreseen frames are among the recorded ones."""
@@ -112,6 +135,9 @@ class SvamRecipe:
             transformer_dim=sizes.transformer_dim, transformer_heads=sizes.transformer_heads,
             transformer_blocks=sizes.transformer_blocks, transformer_leave_dim=sizes.transformer_leave_dim,
             semantic_dim=self.teachers.semantic_dim, geometric_dim=self.teachers.geometric_dim,
+            objective=self.expert.objective, time_shift_ratio=self.expert.time_shift_ratio,
+            n_steps=self.expert.steps_of_decoding, state_dropout_ratio=self.expert.state_dropout_ratio,
+            foresight_age_max_ms=self.expert.age_max_ms,
             video_time_shift_ratio=sizes.time_shift_ratio, video_pure_noise_ratio=sizes.pure_noise_ratio,
         )  # fmt: skip
 

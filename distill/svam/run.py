@@ -41,6 +41,11 @@ class Run:
         """Return where the self-distillation set is."""
         return self.folder / "foreseen"
 
+    @property
+    def foresights(self) -> Path:
+        """Return where foresights of demonstrated pictures are."""
+        return self.folder / "foresights"
+
     def beside_recipe(self, path: str) -> Path:
         """Return a path that the recipe names."""
         return self.recipe_folder / path

@@ -1,9 +1,11 @@
 """The stages of an S-VAM, each kept in the run's folder, so that the same command goes on where it stopped.
 
-    demonstrations -> autoencoder -> latents -> video model -> self-distillation set -> teachers -> students
+    demonstrations -> autoencoder -> latents -> video model -> self-distillation set
+        -> teachers -> students -> foresights -> action expert
 
-A finished stage is a file that is there: episodes/*.npz, autoencoder.pt, latents.npy, video.pt, foreseen/*.npz, students.pt. To run
-one again, delete its file and those of the stages after it. A running stage has a state, at most `checkpoint_every_s` old.
+A finished stage is a file that is there: episodes/*.npz, autoencoder.pt, latents.npy, video.pt, foreseen/*.npz, students.pt,
+foresights/*.npy, policy.pt. To run one again, delete its file and those of the stages after it. A running stage has a state, at most
+`checkpoint_every_s` old.
 figures.jsonl and pictures/ are for people.
 """
 
@@ -22,6 +24,7 @@ from distill.demonstrations import plan_shards, record
 from distill.svam.autoencoder_stage import AutoencoderJob, write_latents
 from distill.svam.clips import ClipIndex, LatentClips, read_index, read_pictures
 from distill.svam.learning_from_video import learn_from_video
+from distill.svam.learning_to_act import learn_to_act
 from distill.svam.recipe import SvamRecipe
 from distill.svam.run import Run, StartStage, finish, load
 from distill.svam.self_distillation import generate_records
@@ -36,7 +39,7 @@ _MEASURED = 2048  # pictures behind the latents' mean and spread
 
 
 def run_svam_recipe(recipe: SvamRecipe, recipe_folder: Path, folder: Path, start_stage: StartStage) -> Path:
-    """Run what is missing of a recipe in `folder`, and return the last thing it makes.
+    """Run what is missing of a recipe in `folder`, and return the policy's checkpoint.
 
     Relative paths in the recipe begin at `recipe_folder`.
     `start_stage(title)` is called once a stage that is not finished, and returns what reports its progress.
@@ -45,7 +48,7 @@ def run_svam_recipe(recipe: SvamRecipe, recipe_folder: Path, folder: Path, start
         recipe=recipe, recipe_folder=recipe_folder, folder=folder, compute=choose_compute(recipe.threads),
         start_stage=start_stage,
     )  # fmt: skip
-    for part in (folder / "episodes", run.pictures, run.records):
+    for part in (folder / "episodes", run.pictures, run.records, run.foresights):
         part.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.video.seed)
     policy = SvamPolicy(recipe.config())
@@ -62,7 +65,8 @@ def run_svam_recipe(recipe: SvamRecipe, recipe_folder: Path, folder: Path, start
         generate_records(
             policy, clips, recipe.self_distillation, run.records, run.compute, start_stage("self-distillation set")
         )
-    return learn_from_video(run, policy, shards, index)
+    learn_from_video(run, policy, shards, index)
+    return learn_to_act(run, policy, shards, index)
 
 
 def _record(run: Run) -> list[Path]:

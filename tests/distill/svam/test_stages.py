@@ -14,6 +14,7 @@ import torch
 from distill.demonstrations import plan_shards
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import read_index
+from distill.svam.demonstrated import Demonstrated, Foresights
 from distill.svam.recipe import SvamRecipe, load_svam_recipe
 from distill.svam.self_distillation import OWN_NOISE, noise_of
 from distill.svam.stages import run_svam_recipe
@@ -21,7 +22,7 @@ from interfaces.errors import ConfigError
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.mobile_sam import MobileSamEncoder
-from models.svam.policy import SvamPolicy
+from models.svam.policy import SvamPolicy, load_policy
 
 RECIPES = Path(__file__).parents[3] / "distill/recipes"
 
@@ -43,6 +44,7 @@ def tiny_recipe() -> SvamRecipe:
             basis_pictures=8,
         ),
         students=replace(recipe.students, steps=3, batch_size=2),
+        expert=replace(recipe.expert, demonstrations=1, fit=replace(recipe.expert.fit, steps=3, batch_size=4)),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
 
@@ -99,13 +101,14 @@ def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> N
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
         "depth-teacher.pt", "semantic-basis.pt", "students.pt",
+        "foresights", "policy.pt",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
 
 
 def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
     lines = [json.loads(line) for line in (run[0] / "figures.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in lines] == ["autoencoder", "video", "depth-teacher", "students"]
+    assert [line["stage"] for line in lines] == ["autoencoder", "video", "depth-teacher", "students", "expert"]
     assert lines[0]["psnr_db"] > 3.0
     assert lines[1]["persistence_mse"] > 0.0
     assert {"one_step_mse", "ten_steps_mse", "one_step_moving_mse"} <= lines[1].keys()
@@ -232,3 +235,37 @@ def test_the_real_recipe_is_one() -> None:
     config = recipe.config()
     assert (config.grid, config.n_frames, config.latent_px) == (8, 8, 8)
     assert recipe.stride == 1
+
+
+def test_the_policy_is_whole_and_sees_as_its_training_did(run: tuple[Path, Stages]) -> None:
+    folder, recipe = run[0], tiny_recipe()
+    policy = load_policy(folder / "policy.pt")
+    plan = plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)
+    shards = [shard.path for shard in plan]
+    demonstrated = Demonstrated(recipe, shards, read_index(shards, recipe.held_out_every))
+    foresights = Foresights(folder / "foresights", len(demonstrated.picture))
+    picture = torch.from_numpy(np.concatenate([np.load(path)["pictures"] for path in shards])[demonstrated.picture[:2]])
+    pixels = (picture.permute(0, 3, 1, 2).float() / 255.0, torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 2))
+    with torch.no_grad():
+        frame = policy.video.encode_frame(2.0 * pixels[0] - 1.0)
+        features = policy.video.features(policy.initial_noise.expand(2, -1, -1, -1, -1), frame, policy.text(pixels[1]))
+        normal = (pixels[0] - policy.picture_mean) / policy.picture_std
+        seen = policy.foresight(features, policy.semantic_anchor(normal), policy.geometric_anchor(normal))
+    told = foresights.read(torch.tensor([0, 1]), torch.device("cpu"))
+    assert told.shape == seen.shape == (2, 4, 64, 64 + 32 + 16 + 16)
+    torch.testing.assert_close(told, seen, atol=0.2, rtol=0.1)  # bfloat16, kept in half
+
+
+def test_actions_come_from_the_chosen_episodes_only(run: tuple[Path, Stages]) -> None:
+    folder, recipe = run[0], tiny_recipe()
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    index = read_index(shards, recipe.held_out_every)
+    demonstrated = Demonstrated(recipe, shards, index)
+    for rows, held_out in ((demonstrated.learnt, False), (demonstrated.held_out, True)):
+        pictures = demonstrated.picture[rows]
+        assert (index.held_out[pictures] == held_out).all()
+        assert len(np.unique(index.last[pictures])) == 4  # one episode of each task
+    batch = demonstrated.batch(demonstrated.learnt, np.random.default_rng(0), torch.device("cpu"))
+    assert batch.target_rad.shape == (len(demonstrated.learnt), 16, 6)
+    assert 0.0 <= float(batch.age_s.min()) <= float(batch.age_s.max()) <= 0.401
+    assert float((batch.target_rad[:, 0] - batch.joints_rad).abs().median()) < 0.1  # the arm is on its way there
