@@ -20,7 +20,8 @@ from distill.episode import EpisodePlan, Recorder
 from distill.recipe import Recipe
 from distill.samples import Samples
 from interfaces.sample_file import write_samples
-from models.small_policy import SmallPolicy, load_policy, save_policy
+from models.small_policy import SmallPolicyConfig, load_policy, save_policy
+from models.svam.config import SvamConfig
 
 POLICY_FILE = "policy.pt"
 SAMPLES_FILE = "samples.npz"
@@ -57,13 +58,13 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
         save_policy(train(recipe, samples, folder, start, start_stage("training with recovery")), last)
 
     if not (folder / SAMPLES_FILE).exists():
-        record_samples(load_policy(last), folder / SAMPLES_FILE)
+        record_samples(load_policy(last).config, folder / SAMPLES_FILE)
     return last
 
 
-def record_samples(policy: SmallPolicy, path: Path) -> None:
+def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path) -> None:
     """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
-    recorder, config = Recorder(), policy.config
+    recorder = Recorder()
     rng = np.random.default_rng(_SAMPLES_SEED)
     rows: dict[str, list[NDArray[Any] | np.float32]] = {
         name: [] for name in (config.camera, "instruction", "joints", "foresight_age", "noise")

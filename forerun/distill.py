@@ -36,9 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
             return lambda done, total, text: progress.update(task, completed=done, total=total, text=text)
 
         made = follow(folder, start_stage)
-    print(f"trained: {made}")
-    if family != "svam":  # its later stages are not written yet
-        print(f"next:    forerun export {folder} robots/bundles/{name}")
+    print(f"trained: {made}\nnext:    forerun export {folder} robots/bundles/{name}")
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -118,7 +119,7 @@ class Foresights:
 
     def read(self, rows: Tensor, device: torch.device) -> Tensor:
         """Return the foresights of rows (B,)."""
-        chosen: list[int] = rows.tolist()
+        chosen = cast("list[int]", rows.tolist())
         parts = [self._part(row // _FILE_ROWS)[row % _FILE_ROWS] for row in chosen]
         return torch.from_numpy(np.stack(parts)).to(device).float()
 

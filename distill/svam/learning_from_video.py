@@ -83,7 +83,7 @@ def _basis(run: Run, sam: MobileSamEncoder, pictures: torch.Tensor, grid: int) -
         write_torch(path, {"sizes": sizes, **asdict(found)})
     saved = read_torch(path, run.compute.device)
     check_sizes(path, saved, sizes)
-    return SemanticBasis(mean=saved["mean"], directions=saved["directions"], scale=saved["scale"])
+    return SemanticBasis(mean=saved["mean"], directions=saved["directions"], scale_ratio=saved["scale_ratio"])
 
 
 def _some(

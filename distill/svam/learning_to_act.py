@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from distill.stages import POLICY_FILE, SAMPLES_FILE, record_samples
 from distill.svam.clips import ClipIndex, read_pictures
 from distill.svam.demonstrated import Demonstrated, Foresights
 from distill.svam.expert_stage import ExpertJob, write_foresights
@@ -15,14 +16,19 @@ from distill.svam.run import Run
 from interfaces.errors import ForerunError
 from models.svam.policy import SvamPolicy, save_policy
 
-POLICY_FILE = "policy.pt"
-
 
 def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
     """Run what is missing of these stages, and return the whole policy's checkpoint."""
-    path, recipe = run.folder / POLICY_FILE, run.recipe.expert
-    if path.exists():
-        return path
+    path = run.folder / POLICY_FILE
+    if not path.exists():
+        _train(run, policy, shards, index)
+    if not (run.folder / SAMPLES_FILE).exists():
+        record_samples(policy.config, run.folder / SAMPLES_FILE)
+    return path
+
+
+def _train(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> None:
+    recipe = run.recipe.expert
     demonstrated = Demonstrated(run.recipe, shards, index)
     if len(demonstrated.learnt) == 0 or len(demonstrated.held_out) == 0:
         raise ForerunError(
@@ -37,6 +43,5 @@ def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIn
     sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": recipe.objective}
     trained = run.fit(job, recipe.fit, sizes)
     assert isinstance(trained, SvamPolicy)
-    save_policy(trained.cpu(), path)
-    (run.folder / "expert.state").unlink(missing_ok=True)
-    return path
+    save_policy(trained.cpu(), run.folder / POLICY_FILE)
+    (run.folder / f"{job.name}.state").unlink(missing_ok=True)

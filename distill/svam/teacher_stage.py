@@ -75,12 +75,12 @@ class SemanticBasis:
 
     mean: Tensor
     directions: Tensor
-    scale: float
+    scale_ratio: float
 
     def reduced(self, features: Tensor) -> Tensor:
         """Return (B, dim, g, g) of features (B, 256, g, g); the scale leaves strong directions stronger than weak ones."""
         centred = features.permute(0, 2, 3, 1).float() - self.mean
-        return (centred @ self.directions / self.scale).permute(0, 3, 1, 2)
+        return (centred @ self.directions / self.scale_ratio).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +121,7 @@ def fit_basis(sam: MobileSamEncoder, pictures: Tensor, grid: int, sam_px: int, d
     values, vectors = np.linalg.eigh((features - mean).T @ (features - mean) / len(features))  # ascending
     directions, scale = np.ascontiguousarray(vectors[:, ::-1][:, :dim]), float(np.sqrt(values[::-1][:dim].mean()))
     as_tensors = (torch.from_numpy(part).float().to(pictures.device) for part in (mean, directions))
-    return SemanticBasis(*as_tensors, scale=scale)
+    return SemanticBasis(*as_tensors, scale_ratio=scale)
 
 
 @torch.no_grad()

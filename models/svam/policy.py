@@ -178,7 +178,7 @@ class ActionGraph(nn.Module):
 def save_policy(policy: SvamPolicy, path: Path) -> None:
     """Write a checkpoint atomically: sizes and weights, nothing that runs on loading."""
     half = path.with_suffix(".half")
-    torch.save({"config": asdict(policy.config), "weights": policy.state_dict()}, half)
+    torch.save({"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()}, half)
     half.replace(path)
 
 

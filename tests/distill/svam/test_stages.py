@@ -101,7 +101,7 @@ def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> N
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
         "depth-teacher.pt", "semantic-basis.pt", "students.pt",
-        "foresights", "policy.pt",
+        "foresights", "policy.pt", "samples.npz",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
 
