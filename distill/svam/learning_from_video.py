@@ -48,8 +48,8 @@ def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: Cl
                     run.compute,
                     run.start_stage("targets"),
                 )
-        job = StudentsJob(students, Records(files, pictures), run.recipe.students.batch_size)
-        finish(path, sizes, run.fit(job, run.recipe.students, sizes))
+        job = StudentsJob(students, Records(files, pictures), run.recipe.students.fit.batch_size)
+        finish(path, sizes, run.fit(job, run.recipe.students.fit, sizes))
     load(path, sizes, students)
     return path
 
@@ -96,6 +96,6 @@ def _some(
 def _student_sizes(run: Run) -> dict[str, Any]:
     recipe = run.recipe
     return {
-        "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
+        "decoupler_dim": recipe.students.decoupler_dim, "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
         "transformer_dim": recipe.sizes.transformer_dim, "transformer_leave_dim": recipe.sizes.transformer_leave_dim,
     }  # fmt: skip

@@ -65,6 +65,14 @@ class TeachersRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudentsRecipe:
+    """How anchors and decouplers are fitted."""
+
+    fit: FitRecipe
+    decoupler_dim: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertRecipe:
     """How actions are learnt, and from how much."""
 
@@ -105,7 +113,7 @@ class SvamRecipe:
     video: FitRecipe
     self_distillation: SelfDistillationRecipe
     teachers: TeachersRecipe
-    students: FitRecipe
+    students: StudentsRecipe
     expert: ExpertRecipe
 
     def __post_init__(self) -> None:
@@ -135,6 +143,7 @@ class SvamRecipe:
             transformer_dim=sizes.transformer_dim, transformer_heads=sizes.transformer_heads,
             transformer_blocks=sizes.transformer_blocks, transformer_leave_dim=sizes.transformer_leave_dim,
             semantic_dim=self.teachers.semantic_dim, geometric_dim=self.teachers.geometric_dim,
+            decoupler_dim=self.students.decoupler_dim,
             objective=self.expert.objective, time_shift_ratio=self.expert.time_shift_ratio,
             n_steps=self.expert.steps_of_decoding, state_dropout_ratio=self.expert.state_dropout_ratio,
             foresight_age_max_ms=self.expert.age_max_ms,

@@ -43,7 +43,7 @@ def tiny_recipe() -> SvamRecipe:
             mobile_sam_px=64,
             basis_pictures=8,
         ),
-        students=replace(recipe.students, steps=3, batch_size=2),
+        students=replace(recipe.students, fit=replace(recipe.students.fit, steps=3, batch_size=2)),
         expert=replace(recipe.expert, demonstrations=1, fit=replace(recipe.expert.fit, steps=3, batch_size=4)),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
