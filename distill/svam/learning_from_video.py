@@ -96,6 +96,7 @@ def _some(
 def _student_sizes(run: Run) -> dict[str, Any]:
     recipe = run.recipe
     return {
-        "decoupler_dim": recipe.students.decoupler_dim, "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
+        "decoupler_dim": recipe.students.decoupler_dim,
+        "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
         "transformer_dim": recipe.sizes.transformer_dim, "transformer_leave_dim": recipe.sizes.transformer_leave_dim,
     }  # fmt: skip
