@@ -7,8 +7,8 @@
 
 Why not SVD's UNet at this size: on one busy CPU core a training sample of 8 frames costs the smallest useful UNet 95 to 145 ms and this
 network (4.2 M parameters) 45 ms, or 28 ms in bfloat16; and most of that UNet's 14.7 M parameters lie in temporal blocks that see one
-place at a time, while here every patch looks at every patch of every frame. What stays the same is all that the method rests on: one-step features
-from two depths, the finer one at the latents' size, and a deterministic sampler that starts at the very same noise.
+place at a time, while here every patch looks at every patch of every frame. What stays the same is all that the method rests on:
+one-step features from two depths, the finer one at the latents' size, and a deterministic sampler that starts at the very same noise.
 
 Sources: DiT (arXiv 2212.09748), one modulation shared by all blocks from PixArt (arXiv 2310.00426), and the convolutions at the ends from
 Hourglass Diffusion Transformers (arXiv 2401.11605): without them the 2 x 2 places of a patch would share one feature.
