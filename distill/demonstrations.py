@@ -6,12 +6,14 @@ import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from distill.episode import STEP_S, Driver, Episode, EpisodePlan, Recorder
 from distill.policy_driver import PolicyDriver
-from distill.recipe import Recipe, TaskRecipe
+from distill.recipe import DemonstrationRecipe, TaskRecipe
 from interfaces.progress import Progress
 
 SHARD_EPISODES = 25
@@ -29,12 +31,12 @@ class Shard:
     count: int
 
 
-def plan_shards(recipe: Recipe, folder: Path, *, recovery: bool) -> list[Shard]:
+def plan_shards(recipe: DemonstrationRecipe, folder: Path, *, recovery: bool) -> list[Shard]:
     """Return the shards of a recipe: demonstrations by the expert, or (`recovery`) those it takes over from a policy."""
     shards: list[Shard] = []
-    for task in recipe.demonstrations.tasks:
+    for task in recipe.tasks:
         total = task.recovery_episodes if recovery else task.episodes
-        base = recipe.demonstrations.first_seed + (_RECOVERY_SEEDS if recovery else 0)
+        base = recipe.first_seed + (_RECOVERY_SEEDS if recovery else 0)
         for start in range(0, total, SHARD_EPISODES):
             name = f"{'recovery' if recovery else 'expert'}-{task.name}-{start:05d}.npz"
             count = min(SHARD_EPISODES, total - start)
@@ -42,7 +44,7 @@ def plan_shards(recipe: Recipe, folder: Path, *, recovery: bool) -> list[Shard]:
     return sorted(shards, key=lambda shard: shard.path.name[-9:])  # all tasks in turn: an early stop leaves a mix
 
 
-def record(recipe: Recipe, shards: list[Shard], policy: Path | None, progress: Progress) -> float:
+def record(recipe: DemonstrationRecipe, shards: list[Shard], policy: Path | None, progress: Progress) -> float:
     """Record the missing shards; return the share of the newly recorded episodes that succeeded.
 
     `policy` is the checkpoint that drives the first part of recovery episodes.
@@ -55,16 +57,16 @@ def record(recipe: Recipe, shards: list[Shard], policy: Path | None, progress: P
     return succeeded / total if total else 1.0
 
 
-def _run(recipe: Recipe, shards: list[Shard], policy: Path | None) -> Iterator[tuple[int, int]]:
+def _run(recipe: DemonstrationRecipe, shards: list[Shard], policy: Path | None) -> Iterator[tuple[int, int]]:
     # Spawned, not forked: an OpenGL context does not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(recipe.demonstrations.workers, _start_worker, (recipe, policy)) as pool:
+    with context.Pool(recipe.workers, _start_worker, (recipe, policy)) as pool:
         yield from pool.imap_unordered(_record_shard, shards)
 
 
 @dataclass(slots=True)
 class _Worker:
-    recipe: Recipe
+    recipe: DemonstrationRecipe
     recorder: Recorder
     driver: Driver | None
 
@@ -72,15 +74,16 @@ class _Worker:
 _worker: _Worker | None = None
 
 
-def _start_worker(recipe: Recipe, policy: Path | None) -> None:
+def _start_worker(recipe: DemonstrationRecipe, policy: Path | None) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
-    driver = None if policy is None else PolicyDriver(recipe, policy)
-    _worker = _Worker(recipe=recipe, recorder=Recorder(), driver=driver)
+    torch.set_num_threads(1)  # each core has a worker of its own
+    driver = None if policy is None else PolicyDriver(recipe.instructions, policy)
+    _worker = _Worker(recipe=recipe, recorder=Recorder(recipe.video_px), driver=driver)
 
 
 def _record_shard(shard: Shard) -> tuple[int, int]:
     assert _worker is not None
-    demonstrations = _worker.recipe.demonstrations
+    demonstrations = _worker.recipe
     episodes: list[Episode] = []
     for seed in range(shard.first_seed, shard.first_seed + shard.count):
         rng = np.random.default_rng((seed, 2))
@@ -108,16 +111,18 @@ def _save(path: Path, episodes: list[Episode], task: int) -> None:
     starts = np.cumsum([0] + [len(episode.joints_rad) for episode in episodes])
     n_pictures = [len(episode.pictures) for episode in episodes]
     half = path.with_suffix(".half.npz")
-    np.savez(
-        half,
-        pictures=np.concatenate([np.stack(episode.pictures) for episode in episodes]),
-        picture_step=np.concatenate(
+    arrays: dict[str, Any] = {
+        "pictures": np.concatenate([np.stack(episode.pictures) for episode in episodes]),
+        "picture_step": np.concatenate(
             [np.array(episode.picture_step) + start for episode, start in zip(episodes, starts, strict=False)]
         ).astype(np.int32),
-        picture_last=np.repeat(starts[1:] - 1, n_pictures).astype(np.int32),
-        picture_task=np.full(sum(n_pictures), task, np.int8),
-        joints_rad=np.concatenate([episode.joints_rad for episode in episodes]).astype(np.float32),
-        target_rad=np.concatenate([episode.target_rad for episode in episodes]).astype(np.float32),
-        points_m=np.concatenate([episode.points_m for episode in episodes]).astype(np.float32),
-    )
+        "picture_last": np.repeat(starts[1:] - 1, n_pictures).astype(np.int32),
+        "picture_task": np.full(sum(n_pictures), task, np.int8),
+        "joints_rad": np.concatenate([episode.joints_rad for episode in episodes]).astype(np.float32),
+        "target_rad": np.concatenate([episode.target_rad for episode in episodes]).astype(np.float32),
+        "points_m": np.concatenate([episode.points_m for episode in episodes]).astype(np.float32),
+    }
+    if episodes[0].depth_mm:
+        arrays["depth_mm"] = np.concatenate([np.stack(episode.depth_mm) for episode in episodes])
+    np.savez(half, **arrays)
     half.replace(path)

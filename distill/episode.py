@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from distill.video_retina import VideoRetina
 from sim.camera.renderer import CameraRenderer
 from sim.expert.expert import expert_target
 from sim.expert.target_noise import TargetNoise
@@ -41,7 +42,12 @@ class Driver(Protocol):
 class Episode:
     """A recording in the making."""
 
-    pictures: list[NDArray[np.uint8]] = field(default_factory=list[NDArray[np.uint8]])  # (120, 120, 3)
+    pictures: list[NDArray[np.uint8]] = field(
+        default_factory=list[NDArray[np.uint8]]
+    )  # (120, 120, 3), or of the video's side
+    depth_mm: list[NDArray[np.uint16]] = field(
+        default_factory=list[NDArray[np.uint16]]
+    )  # beside a video's pictures only
     picture_step: list[int] = field(default_factory=list[int])
     joints_rad: list[Joints] = field(default_factory=list[Joints])  # each 10 ms, as the servos report them
     target_rad: list[Joints] = field(default_factory=list[Joints])  # each 10 ms, where the expert wants the arm
@@ -66,7 +72,9 @@ class EpisodePlan:
 class Recorder:
     """A world with a camera, and episodes recorded in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, video_px: int | None = None) -> None:
+        """Take the side of the pictures that a video model shall learn from; None: halved pictures for the small policy."""
+        self._retina = None if video_px is None else VideoRetina(video_px)
         self.world = World()
         self.renderer = CameraRenderer(self.world.model)
 
@@ -100,8 +108,7 @@ class Recorder:
             goal = target + noise.offset_rad(world.time_ns) if noise else target
             for part in range(STEPS_PER_TICK):
                 if step % plan.picture_every == phase:
-                    episode.pictures.append(self.picture())
-                    episode.picture_step.append(step)
+                    self._look(episode, step)
                 episode.joints_rad.append(quantised_rad(world.joint_positions_rad))
                 episode.points_m.append(self._points())
                 episode.target_rad.append(wanted + part / STEPS_PER_TICK * (target - wanted))
@@ -112,6 +119,15 @@ class Recorder:
                 episode.succeeded = True
                 stop_step = min(stop_step, step + round(plan.after_success_s / STEP_S))
         return episode
+
+    def _look(self, episode: Episode, step: int) -> None:
+        episode.picture_step.append(step)
+        if self._retina is None:
+            episode.pictures.append(self.picture())
+            return
+        rgb, depth_mm = self.renderer.render_crop(self.world.data)
+        episode.pictures.append(self._retina.picture(rgb))
+        episode.depth_mm.append(self._retina.depth_mm(depth_mm))
 
     def _drive(self, start: Joints, goal: Joints) -> None:
         for part in range(1, STEPS_PER_TICK + 1):

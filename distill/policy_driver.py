@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distill.recipe import Recipe
 from models.small_policy import load_policy
 from sim.world import World
 
 _AGE_S = 0.06  # what a picture is old when the joints are read, about
 _EXECUTED_ROWS = 2
+_NOISE_SEED = 7
 
 
 class PolicyDriver:
     """Drives a world with a policy that decides every other tick."""
 
-    def __init__(self, recipe: Recipe, checkpoint: Path) -> None:
+    def __init__(self, instructions: tuple[str, ...], checkpoint: Path) -> None:
         torch.set_num_threads(1)
-        self._recipe = recipe
+        self._instructions = instructions
         self._policy = load_policy(checkpoint)
-        self._rng = torch.Generator().manual_seed(recipe.training.seed)
+        self._rng = torch.Generator().manual_seed(_NOISE_SEED)
         self._rows: list[NDArray[np.float64]] = []
 
     def begin(self) -> None:
@@ -42,8 +42,8 @@ class PolicyDriver:
     @torch.no_grad()
     def _chunk(self, world: World, picture: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
         policy = self._policy
-        instruction = torch.zeros(1, len(self._recipe.instructions))
-        instruction[0, self._recipe.instructions.index(task)] = 1.0
+        instruction = torch.zeros(1, len(self._instructions))
+        instruction[0, self._instructions.index(task)] = 1.0
         pixels = torch.from_numpy(picture)[None].permute(0, 3, 1, 2).float() / 255.0
         tokens, _ = policy.foresight(pixels, instruction)
         joints = torch.from_numpy(world.joint_positions_rad)[None].float()

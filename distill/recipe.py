@@ -29,6 +29,14 @@ class DemonstrationRecipe:
     picture_rate_hz: float
     workers: int
     tasks: tuple[TaskRecipe, ...]
+    video_px: int | None = (
+        None  # pictures of this side, resized as a video model sees them, and exact depth; else halved ones
+    )
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """Return the instructions a policy follows: the names of the tasks, in the order of its one-hot input."""
+        return tuple(task.name for task in self.tasks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +87,8 @@ class Recipe:
 
     @property
     def instructions(self) -> tuple[str, ...]:
-        """Return the instructions the policy follows: the names of the tasks, in the order of its one-hot input."""
-        return tuple(task.name for task in self.demonstrations.tasks)
+        """Return the instructions the policy follows."""
+        return self.demonstrations.instructions
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -20,7 +20,8 @@ from distill.recipe import Recipe
 from distill.samples import Samples
 from interfaces.progress import StartStage
 from interfaces.sample_file import write_samples
-from models.small_policy import SmallPolicy, load_policy, save_policy
+from models.small_policy import SmallPolicyConfig, load_policy, save_policy
+from models.svam.config import SvamConfig
 
 POLICY_FILE = "policy.pt"
 SAMPLES_FILE = "samples.npz"
@@ -38,27 +39,29 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
     episodes.mkdir(exist_ok=True)
     first, last = folder / "first.pt", folder / POLICY_FILE
 
-    expert_shards = plan_shards(recipe, episodes, recovery=False)
-    record(recipe, expert_shards, None, start_stage("demonstrations by the expert"))
+    expert_shards = plan_shards(recipe.demonstrations, episodes, recovery=False)
+    record(recipe.demonstrations, expert_shards, None, start_stage("demonstrations by the expert"))
     if not first.exists():
         samples = Samples(recipe, _written(expert_shards))
         save_policy(train(recipe, samples, folder, None, start_stage("training")), first)
 
-    recovery_shards = plan_shards(recipe, episodes, recovery=True)
-    record(recipe, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over"))
+    recovery_shards = plan_shards(recipe.demonstrations, episodes, recovery=True)
+    record(
+        recipe.demonstrations, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over")
+    )
     if not last.exists():
         samples = Samples(recipe, _written(expert_shards + recovery_shards))
         start = load_policy(first).train()
         save_policy(train(recipe, samples, folder, start, start_stage("training with recovery")), last)
 
     if not (folder / SAMPLES_FILE).exists():
-        record_samples(load_policy(last), folder / SAMPLES_FILE)
+        record_samples(load_policy(last).config, folder / SAMPLES_FILE)
     return last
 
 
-def record_samples(policy: SmallPolicy, path: Path) -> None:
+def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path) -> None:
     """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
-    recorder, config = Recorder(), policy.config
+    recorder = Recorder()
     rng = np.random.default_rng(_SAMPLES_SEED)
     rows: dict[str, list[NDArray[Any] | np.float32]] = {
         name: [] for name in (config.camera, "instruction", "joints", "foresight_age", "noise")

@@ -15,11 +15,12 @@ from typing import Any, cast
 import torch
 
 from export.small_policy import small_policy
+from export.svam import svam_policy
 from export.torch_policy import TorchPolicy
 from interfaces.errors import ConfigError
 
 CHECKPOINT = "policy.pt"
-FAMILIES: dict[str, Callable[[Path], TorchPolicy]] = {"small": small_policy}
+FAMILIES: dict[str, Callable[[Path], TorchPolicy]] = {"small": small_policy, "svam": svam_policy}
 _FIRST_FAMILY = "small"  # the checkpoints of which do not say so
 
 

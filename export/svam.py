@@ -16,9 +16,10 @@ from torch import nn
 from export.onnx_graphs import Arrays, Graph, export_graph
 from export.torch_policy import TorchPolicy
 from interfaces.bundle_manifest import CameraSpec, ChunkSpec
+from interfaces.sample_file import read_samples
 from models.svam.action_expert import ActionBlock
 from models.svam.config import SvamConfig
-from models.svam.policy import ActionGraph, ForesightGraph, SvamPolicy
+from models.svam.policy import ActionGraph, ForesightGraph, SvamPolicy, load_policy
 
 TRIAL_JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 TRIAL_INSTRUCTIONS = ("reach", "press", "push", "lift")
@@ -86,7 +87,18 @@ def write_graphs(policy: SvamPolicy, samples: Arrays, folder: Path) -> Arrays:
 def trial_policy() -> TorchPolicy:
     """Return the small policy with random weights, for trying the whole export: `forerun export export/svam.py:trial_policy ...`."""
     config = SvamConfig.small(joints=TRIAL_JOINTS, instructions=TRIAL_INSTRUCTIONS)
-    foresight, action = svam_graphs(random_policy(config))
+    return _torch_policy(random_policy(config), random_samples(config, 8))
+
+
+def svam_policy(run: Path) -> TorchPolicy:
+    """Return the policy in the folder `run` (`policy.pt`, `samples.npz`); raises OSError or ConfigError when the run is not finished."""
+    policy = load_policy(run / "policy.pt").requires_grad_(requires_grad=False)
+    return _torch_policy(policy, read_samples(run / "samples.npz"))
+
+
+def _torch_policy(policy: SvamPolicy, samples: Arrays) -> TorchPolicy:
+    config = policy.config
+    foresight, action = svam_graphs(policy)
     return TorchPolicy(
         family="svam",
         joints=config.joints,
@@ -96,7 +108,7 @@ def trial_policy() -> TorchPolicy:
         foresight_age_max_ms=config.foresight_age_max_ms,
         foresight=foresight,
         action=action,
-        samples=random_samples(config, 8),
+        samples=samples,
     )
 
 

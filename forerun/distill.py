@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from interfaces.progress import Progress
+    from collections.abc import Callable
+
+    from interfaces.progress import Progress, StartStage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +23,11 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    from distill.recipe import load_recipe
-    from distill.stages import run_recipe
+    from interfaces.toml_loader import read_toml
 
-    recipe = load_recipe(arguments.recipe)
-    folder = arguments.out or Path("runs") / recipe.name
+    family = read_toml(arguments.recipe).get("family", "small")
+    name, follow = _svam(arguments.recipe) if family == "svam" else _small(arguments.recipe)
+    folder = arguments.out or Path("runs") / name
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"),
     )  # fmt: skip
@@ -35,6 +37,22 @@ def run(arguments: argparse.Namespace) -> int:
             task = bars.add_task(title, total=None, text="")
             return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
 
-        policy = run_recipe(recipe, folder, start_stage)
-    print(f"trained: {policy}\nnext:    forerun export {folder} robots/bundles/{recipe.name}")
+        made = follow(folder, start_stage)
+    print(f"trained: {made}\nnext:    forerun export {folder} robots/bundles/{name}")
     return 0
+
+
+def _small(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
+    from distill.recipe import load_recipe
+    from distill.stages import run_recipe
+
+    recipe = load_recipe(recipe_file)
+    return recipe.name, lambda folder, start_stage: run_recipe(recipe, folder, start_stage)
+
+
+def _svam(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
+    from distill.svam.recipe import load_svam_recipe
+    from distill.svam.stages import run_svam_recipe
+
+    recipe = load_svam_recipe(recipe_file)
+    return recipe.name, lambda folder, start_stage: run_svam_recipe(recipe, recipe_file.parent, folder, start_stage)

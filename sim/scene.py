@@ -37,7 +37,7 @@ class SceneModel:
     model: mujoco.MjModel
     geom_rgba: Vector  # (geom, 4) as designed
     material_rgba: Vector  # (material, 4) as designed
-    n_geoms: int  # how many of them belong to the design, and come first
+    n_geoms: int  # how many of them have looks that wander, and come first
     n_materials: int
 
 
@@ -52,8 +52,12 @@ def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
     _add_table(spec)
     _add_view(spec, truth)
     for task in TASKS.values():
-        task.add_objects(spec)
+        if not task.keeps_its_colours:
+            task.add_objects(spec)
     n_geoms, n_materials = len(spec.geoms), len(spec.materials)
+    for task in TASKS.values():
+        if task.keeps_its_colours:
+            task.add_objects(spec)
     if truth.landmarks:
         add_landmarks(spec, truth.landmarks_seed)
     if truth.hard_stops:

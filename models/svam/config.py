@@ -28,12 +28,20 @@ class SvamConfig:
     video_px: int  # side of the square that it sees and generates
     n_frames: int
     frame_step_ms: float  # between generated frames
+    backbone: Literal["svd", "transformer"] = "svd"
+    latent_channels: int = 4
     unet_channels: tuple[int, ...]
     unet_heads: tuple[int, ...]
     unet_layers: int  # residual layers in each block
     vae_channels: tuple[int, ...]
     vae_layers: int
     latent_gain: float = 0.18215  # of latents before noise is added: what makes them unit-sized
+    transformer_dim: int = 192
+    transformer_heads: int = 3
+    transformer_blocks: int = 8
+    transformer_leave_dim: int = 96  # of the maps at the latents' own size
+    video_time_shift_ratio: float = 2.0  # of the transformer's flow: more training near the noise
+    video_pure_noise_ratio: float = 0.2  # of its training samples at the one level at which foresight asks
     n_text_tokens: int
     text_dim: int  # duplicated for the cross-attention
     goal_dim: int  # of the one vector per instruction that the action expert reads
@@ -84,6 +92,14 @@ class SvamConfig:
         return replace(config, **changes)
 
     @classmethod
+    def small_transformer(cls, *, joints: tuple[str, ...], instructions: tuple[str, ...], **changes: Any) -> SvamConfig:
+        """Return `small` with the video model that a CPU trains best, and an autoencoder with twice the latent channels."""
+        chosen: dict[str, Any] = {
+            "backbone": "transformer", "latent_channels": 8, "vae_channels": (32, 64, 128), "frame_step_ms": 100.0,
+        }  # fmt: skip
+        return cls.small(joints=joints, instructions=instructions, **(chosen | changes))
+
+    @classmethod
     def paper(cls, *, joints: tuple[str, ...], instructions: tuple[str, ...], **changes: Any) -> SvamConfig:
         """Return the published sizes: Stable Video Diffusion, 16 frames of 256 px, 32 x 32 latents, 2560 channels at 16 x 16."""
         config = cls(
@@ -111,17 +127,21 @@ class SvamConfig:
 
     @property
     def latent_px(self) -> int:
-        """Return the side of the latents: each block of the autoencoder but the last halves it."""
-        return self.video_px >> (len(self.vae_channels) - 1)
+        """Return the side of the latents: each block of SVD's autoencoder but the last halves it, each of the small one's does."""
+        return self.video_px >> (len(self.vae_channels) - (self.backbone == "svd"))
 
     @property
     def grid(self) -> int:
         """Return the side of the grid of features: up-block 1 ends one halving below where the UNet's up-blocks end."""
+        if self.backbone == "transformer":
+            return self.latent_px
         return self.latent_px >> max(len(self.unet_channels) - 3, 0)
 
     @property
     def feature_dim(self) -> int:
-        """Return the channels of the tapped features: up-blocks 0 and 1."""
+        """Return the channels of the tapped features: up-blocks 0 and 1, or the transformer's two taps."""
+        if self.backbone == "transformer":
+            return self.transformer_dim + self.transformer_leave_dim
         return self.unet_channels[-1] + self.unet_channels[-2]
 
     @property

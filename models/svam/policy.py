@@ -32,6 +32,7 @@ from models.svam.anchors import IMAGENET_MEAN, IMAGENET_STD, build_anchors
 from models.svam.condenser import Condenser
 from models.svam.config import SvamConfig
 from models.svam.decoupler import Decoupler
+from models.svam.flow_video_model import FlowVideoModel
 from models.svam.video_model import VideoModel, build_video_model
 
 NOISE_SEED = 700
@@ -40,7 +41,7 @@ NOISE_SEED = 700
 class SvamPolicy(nn.Module):
     """All networks of the policy, the tables of its instructions, its noise, and the statistics of joints and chunks."""
 
-    initial_noise: Tensor  # (T, 4, g, g)
+    initial_noise: Tensor  # (T, c, g, g)
     text_table: Tensor  # (n_instructions, n_text_tokens, text_dim); CLIP's last hidden state at paper scale
     goal_table: Tensor  # (n_instructions, goal_dim); CLIP's text embedding at paper scale
     picture_mean: Tensor  # (3, 1, 1)
@@ -50,10 +51,11 @@ class SvamPolicy(nn.Module):
     chunk_mean: Tensor  # (horizon, joint), of targets relative to the joints at the chunk's start
     chunk_std: Tensor
 
-    def __init__(self, config: SvamConfig, video: VideoModel | None = None) -> None:
+    def __init__(self, config: SvamConfig, video: VideoModel | FlowVideoModel | None = None) -> None:
         super().__init__()
         self.config = config
-        self.video = video or build_video_model(config)
+        untrained = FlowVideoModel if config.backbone == "transformer" else build_video_model
+        self.video: VideoModel | FlowVideoModel = video or untrained(config)
         self.semantic_anchor, self.geometric_anchor = build_anchors(config)
         self.semantic_decoupler = Decoupler(config, config.semantic_dim)
         self.geometric_decoupler = Decoupler(config, config.geometric_dim)
@@ -61,7 +63,9 @@ class SvamPolicy(nn.Module):
         self.encoder = ContextEncoder(config)
         self.action = ActionNet(config)
         self.video_resize = SquareResize(config.crop_px, config.video_px)
-        self.anchor_resize = SquareResize(config.crop_px, config.anchor_px, "bicubic")
+        self.anchor_resize = SquareResize(
+            config.crop_px, config.anchor_px, "bicubic" if config.anchor == "vit" else "bilinear"
+        )  # as in the pictures that each kind of anchor was trained on
         self._register_tables()
 
     def _register_tables(self) -> None:
@@ -70,7 +74,8 @@ class SvamPolicy(nn.Module):
         side, n_instructions = config.latent_px, config.n_instructions
         # Tables start as random vectors: from one-hot instructions, all that learned ones could add is a linear map, and the
         # layers that read them have one.
-        self.register_buffer("initial_noise", torch.randn(config.n_frames, 4, side, side, generator=draw))
+        noise_shape = (config.n_frames, config.latent_channels, side, side)
+        self.register_buffer("initial_noise", torch.randn(noise_shape, generator=draw))
         self.register_buffer(
             "text_table", torch.randn(n_instructions, config.n_text_tokens, config.text_dim, generator=draw)
         )
@@ -84,7 +89,7 @@ class SvamPolicy(nn.Module):
     def features(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the video model's one-step features (B, T, C, grid, grid).
 
-        Takes pictures (B, H, W, 3) of 0..255, one-hot instructions (B, n), and noise (B, T, 4, g, g), the policy's own when absent.
+        Takes pictures (B, H, W, 3) of 0..255, one-hot instructions (B, n), and noise (B, T, c, g, g), the policy's own when absent.
         """
         frame = self.video.encode_frame(2.0 * self.video_resize(rgb) - 1.0)
         chosen = self.initial_noise.expand(len(rgb), -1, -1, -1, -1) if noise is None else noise
@@ -173,7 +178,7 @@ class ActionGraph(nn.Module):
 def save_policy(policy: SvamPolicy, path: Path) -> None:
     """Write a checkpoint atomically: sizes and weights, nothing that runs on loading."""
     half = path.with_suffix(".half")
-    torch.save({"config": asdict(policy.config), "weights": policy.state_dict()}, half)
+    torch.save({"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()}, half)
     half.replace(path)
 
 

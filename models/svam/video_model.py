@@ -82,11 +82,12 @@ class VideoModel(nn.Module):
         v = self.unet(sample, level, _doubled(text), added_time_ids=self._time_ids(noisy)).sample
         return noisy / (wide**2 + 1.0) - v * wide / torch.sqrt(wide**2 + 1.0)
 
-    def loss(self, clean: Tensor, noise: Tensor, normal: Tensor, frame: Tensor, text: Tensor) -> Tensor:
+    def loss(self, clean: Tensor, noise: Tensor, uniform: Tensor, frame: Tensor, text: Tensor) -> Tensor:
         """Return VPP's training loss (B,): squared error of the clean latents, weighted (sigma^2 + 1) / sigma^2.
 
-        `noise` is like clean and `normal` (B,), both standard normal; the latter becomes the noise level.
+        `noise` is like clean, standard normal; `uniform` (B,) in 0..1 becomes the noise level.
         """
+        normal = math.sqrt(2.0) * torch.erfinv(2.0 * uniform.clamp(1e-6, 1.0 - 1e-6) - 1.0)
         sigma = torch.exp(LOG_SIGMA_MEAN + LOG_SIGMA_STD * normal)
         noisy = clean + sigma[:, None, None, None, None] * noise
         error = (self.denoised(noisy, sigma, frame, text) - clean).square().flatten(1).mean(1)

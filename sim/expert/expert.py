@@ -150,7 +150,7 @@ def _aim_lift(observation: Observation, tip: TipPose) -> Aim:
     )
 
 
-AIMS = {"reach": _aim_reach, "push": _aim_push, "press": _aim_press, "lift": _aim_lift}
+AIMS = {"reach": _aim_reach, "push": _aim_push, "press": _aim_press, "lift": _aim_lift, "choose": _aim_reach}
 
 
 def _towards_jaw(tip: TipPose) -> Array:

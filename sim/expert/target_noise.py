@@ -10,6 +10,7 @@ SIGMAS_RAD_100MS = {
     "press": (0.0, 0.04, 0.08),
     "push": (0.0, 0.03, 0.06),
     "lift": (0.0, 0.03, 0.06),
+    "choose": (0.0, 0.04, 0.08),
 }
 CLIP_SIGMAS = 1.5  # beyond, the noise would be stronger than the expert
 HELD_NS = 300_000_000

@@ -31,6 +31,7 @@ class Task(Protocol):
     """One task: its objects in the scene, their placement by chance, and its success read from physics."""
 
     name: str
+    keeps_its_colours: bool  # at every seed, whatever wanders elsewhere on the table
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         """Adds bodies and geoms of this task to the scene."""

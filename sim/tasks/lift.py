@@ -15,6 +15,7 @@ class Lift:
     """A cylinder of 34 x 40 mm; done when its centre is above 60 mm."""
 
     name = "lift"
+    keeps_its_colours = False
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         """Adds the cylinder (30 g); rolling friction keeps a toppled one within reach."""

@@ -18,6 +18,7 @@ class Press:
     """A 40 mm cap on a spring, 14 mm of stroke; done at 8 mm."""
 
     name = "press"
+    keeps_its_colours = False
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         """Adds housing (fixed) and cap (a slide joint with spring and damper: 0.4 N at rest, 3 N at the bottom)."""

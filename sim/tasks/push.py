@@ -21,6 +21,7 @@ class Push:
     """A 42 mm cube and a disc of 100 mm; done when the cube's centre is within 35 mm of the disc's."""
 
     name = "push"
+    keeps_its_colours = False
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         """Adds the cube (80 g, smooth against everything it touches) and the disc (painted on the table)."""

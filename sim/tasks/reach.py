@@ -14,6 +14,7 @@ class Reach:
     """A 40 mm ball on a post; done when the tip is within its radius of the centre."""
 
     name = "reach"
+    keeps_its_colours = False
 
     def add_objects(self, spec: mujoco.MjSpec) -> None:
         """Adds ball, post and foot; none of them collides, so that touching is a matter of distance alone."""

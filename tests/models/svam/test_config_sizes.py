@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
+from models.svam.video_model import VideoModel
 
 
 def on_meta(config: SvamConfig) -> SvamPolicy:
@@ -32,6 +33,7 @@ def count(*modules: nn.Module) -> int:
 
 
 def test_parameter_counts(paper: SvamPolicy) -> None:
+    assert isinstance(paper.video, VideoModel)
     assert count(paper.video.unet) == 1_524_623_082
     assert count(paper.video.vae) == pytest.approx(97.7e6, rel=0.001)
     assert count(paper.semantic_decoupler) == 106_155_264
@@ -55,6 +57,7 @@ def test_the_semantic_anchor_has_dinov2s_parameters(paper: SvamPolicy) -> None:
 
 def test_what_one_step_needs_is_less(paper: SvamPolicy) -> None:
     cut = on_meta(paper.config)
+    assert isinstance(cut.video, VideoModel)
     cut.video.cut()
     assert count(cut.video.unet) == pytest.approx(1_356e6, rel=0.001)
 

@@ -113,16 +113,17 @@ def test_guidance_pushes_away_from_the_video_without_text(video: VideoModel) -> 
 def test_a_right_denoiser_costs_nothing_and_a_wrong_one_by_its_noise(video: VideoModel) -> None:
     clean, normal = drawn(2, 3, 4, 8, 8, seed=5), torch.tensor([0.3, 0.3])
     sigma = float(torch.exp(0.7 + 1.6 * normal[0]))
+    uniform = 0.5 * (1.0 + torch.erf(normal / 2.0**0.5))
     frame, text = FRAME.expand(2, -1, -1, -1), TEXT.expand(2, -1, -1)
     for said, wanted in ((clean, 0.0), (clean + 1.0, (sigma**2 + 1.0) / sigma**2)):
         model = VideoModel(SaysSo(said, sigma), video.vae)  # pyright: ignore[reportArgumentType] # a stand-in
-        loss = model.loss(clean, drawn(2, 3, 4, 8, 8, seed=6), normal, frame, text)
+        loss = model.loss(clean, drawn(2, 3, 4, 8, 8, seed=6), uniform, frame, text)
         torch.testing.assert_close(loss, torch.full((2,), wanted), atol=1e-4, rtol=1e-4)
 
 
 def test_all_of_the_unet_learns(tiny: SvamConfig) -> None:
     video = build_video_model(tiny)
-    video.loss(NOISE, drawn(1, 3, 4, 8, 8, seed=7), torch.zeros(1), FRAME, TEXT).sum().backward()
+    video.loss(NOISE, drawn(1, 3, 4, 8, 8, seed=7), torch.full((1,), 0.5), FRAME, TEXT).sum().backward()
     untouched = [name for name, parameter in video.unet.named_parameters() if parameter.grad is None]
     assert untouched == []
 

@@ -1,0 +1,67 @@
+"""What a stage keeps on disk: whole or not there, also when the process is killed while it writes, and checked when it is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from interfaces.durable import sync_folder
+from interfaces.errors import ConfigError
+
+Holders = dict[str, Any]  # modules and optimizers by name
+
+
+def save_state(path: Path, step: int, sizes: dict[str, Any], holders: Holders) -> None:
+    """Write the state of a running stage: its step, and what its holders hold. Raises OSError."""
+    write_torch(path, {"step": step, "sizes": sizes, **{name: held.state_dict() for name, held in holders.items()}})
+
+
+def load_state(path: Path, sizes: dict[str, Any], holders: Holders, device: torch.device) -> int:
+    """Give the holders what the file at `path` holds and return its step; 0 when there is no file.
+
+    Raises ConfigError when the file is damaged or of a network of other sizes.
+    """
+    if not path.exists():
+        return 0
+    saved = read_torch(path, device)
+    check_sizes(path, saved, sizes)
+    for name, holder in holders.items():
+        holder.load_state_dict(saved[name])
+    return int(saved["step"])
+
+
+def write_torch(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values atomically and durably. Raises OSError."""
+    half = path.with_suffix(path.suffix + ".half")
+    with half.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    sync_folder(path.parent)
+
+
+def read_torch(path: Path, device: torch.device) -> dict[str, Any]:
+    """Return what `write_torch` wrote; raises ConfigError when that is not to be had."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # noqa: BLE001 - torch lets through what zip files, pickles and the disk raise
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ConfigError(
+            str(path), "file", f"it cannot be read ({reason})", "a whole file; delete it to run its stage again"
+        ) from None
+
+
+def check_sizes(path: Path, saved: dict[str, Any], sizes: dict[str, Any]) -> None:
+    """Raise ConfigError when a file is of a network of other sizes than the recipe says."""
+    for key, value in sizes.items():
+        if saved.get("sizes", {}).get(key) != value:
+            raise ConfigError(
+                str(path),
+                key,
+                saved.get("sizes", {}).get(key),
+                f"{value!r}, as in the recipe; another recipe needs another --out",
+            )

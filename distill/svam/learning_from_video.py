@@ -1,0 +1,102 @@
+"""The stages after the video model: teachers look at what it generates, and students learn to foresee what they see.
+
+self-distillation set -> depth teacher -> basis of the semantic one -> targets -> students
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from distill.checkpoint import check_sizes, read_torch, write_torch
+from distill.svam.autoencoder_stage import as_input
+from distill.svam.clips import ClipIndex, read_pictures, read_shard
+from distill.svam.run import Run, finish, load
+from distill.svam.self_distillation import record_files
+from distill.svam.student_stage import Records, Students, StudentsJob
+from distill.svam.teacher_stage import DepthJob, SemanticBasis, Teachers, fit_basis, targets_file, write_targets
+from models.svam.depth_teacher import DepthTeacher
+from models.svam.flow_video_model import FlowVideoModel
+from models.svam.mobile_sam import MobileSamEncoder, load_mobile_sam
+from models.svam.policy import SvamPolicy
+
+DEPTH_FILE, BASIS_FILE, STUDENTS_FILE = "depth-teacher.pt", "semantic-basis.pt", "students.pt"
+_MEASURED = 2048  # pictures behind the mean and spread of geometric features
+
+
+def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
+    """Run what is missing of these stages, give the policy its students, and return their file."""
+    path, sizes = run.folder / STUDENTS_FILE, _student_sizes(run)
+    students = Students(policy)
+    if not path.exists():
+        pictures = read_pictures(shards, len(index))
+        files = record_files(run.recipe.self_distillation, run.records)
+        if not all(targets_file(file).exists() for file in files):
+            teachers = _teachers(run, policy, shards, pictures, index)
+            video = policy.video
+            assert isinstance(video, FlowVideoModel)
+            with run.memory("targets"):
+                write_targets(
+                    teachers,
+                    video.autoencoder.to(run.compute.device),
+                    pictures,
+                    files,
+                    run.compute,
+                    run.start_stage("targets"),
+                )
+        job = StudentsJob(students, Records(files, pictures), run.recipe.students.fit.batch_size)
+        finish(path, sizes, run.fit(job, run.recipe.students.fit, sizes))
+    load(path, sizes, students)
+    return path
+
+
+def _teachers(
+    run: Run, policy: SvamPolicy, shards: list[Path], pictures: np.ndarray[Any, np.dtype[np.uint8]], index: ClipIndex
+) -> Teachers:
+    recipe, grid = run.recipe.teachers, policy.config.grid
+    sam = load_mobile_sam(run.beside_recipe(recipe.mobile_sam)).to(run.compute.device)
+    depth, path, sizes = DepthTeacher(recipe.geometric_dim), run.folder / DEPTH_FILE, {"dim": recipe.geometric_dim}
+    run.compute.laid_out(depth)
+    learnt = np.flatnonzero(~index.held_out)
+    if not path.exists():
+        depth_mm = np.concatenate([read_shard(shard, "depth_mm") for shard in shards])
+        job = DepthJob(depth, pictures, depth_mm, index, recipe.depth.batch_size)
+        trained = run.fit(job, recipe.depth, sizes)
+        assert isinstance(trained, DepthTeacher)
+        trained.fit_features(_some(run, pictures, learnt, _MEASURED))
+        finish(path, sizes, trained)
+    load(path, sizes, depth)
+    basis = _basis(run, sam, _some(run, pictures, learnt, recipe.basis_pictures), grid)
+    return Teachers(depth=depth.to(run.compute.device), sam=sam, basis=basis, grid=grid, sam_px=recipe.mobile_sam_px)
+
+
+def _basis(run: Run, sam: MobileSamEncoder, pictures: torch.Tensor, grid: int) -> SemanticBasis:
+    recipe, path = run.recipe.teachers, run.folder / BASIS_FILE
+    sizes = {"semantic_dim": recipe.semantic_dim, "mobile_sam_px": recipe.mobile_sam_px}
+    if not path.exists():
+        with run.compute.autocast():
+            found = fit_basis(sam, pictures, grid, recipe.mobile_sam_px, recipe.semantic_dim)
+        write_torch(path, {"sizes": sizes, **asdict(found)})
+    saved = read_torch(path, run.compute.device)
+    check_sizes(path, saved, sizes)
+    return SemanticBasis(mean=saved["mean"], directions=saved["directions"], scale_ratio=saved["scale_ratio"])
+
+
+def _some(
+    run: Run, pictures: np.ndarray[Any, np.dtype[np.uint8]], learnt: np.ndarray[Any, Any], n: int
+) -> torch.Tensor:
+    at = learnt[np.linspace(0, len(learnt) - 1, min(n, len(learnt))).astype(np.int64)]
+    return as_input(torch.from_numpy(pictures[at]), run.compute.device)
+
+
+def _student_sizes(run: Run) -> dict[str, Any]:
+    recipe = run.recipe
+    return {
+        "decoupler_dim": recipe.students.decoupler_dim,
+        "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
+        "transformer_dim": recipe.sizes.transformer_dim, "transformer_leave_dim": recipe.sizes.transformer_leave_dim,
+    }  # fmt: skip

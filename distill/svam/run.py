@@ -1,0 +1,76 @@
+"""A recipe in a folder, on a machine: what all stages share."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from distill.checkpoint import check_sizes, read_torch, write_torch
+from distill.compute import Compute, memory_for
+from distill.fitting import FitRecipe, Job, Surroundings, fit
+from distill.svam.figures import add_figures
+from distill.svam.recipe import SvamRecipe
+from interfaces.progress import StartStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Where stages find what they need and leave what they make."""
+
+    recipe: SvamRecipe
+    recipe_folder: Path  # where relative paths of the recipe begin
+    folder: Path
+    compute: Compute
+    start_stage: StartStage
+
+    @property
+    def pictures(self) -> Path:
+        """Return where pictures for people go."""
+        return self.folder / "pictures"
+
+    @property
+    def records(self) -> Path:
+        """Return where the self-distillation set is."""
+        return self.folder / "foreseen"
+
+    @property
+    def foresights(self) -> Path:
+        """Return where foresights of demonstrated pictures are."""
+        return self.folder / "foresights"
+
+    def beside_recipe(self, path: str) -> Path:
+        """Return a path that the recipe names."""
+        return self.recipe_folder / path
+
+    def memory(self, stage: str) -> AbstractContextManager[None]:
+        """Return what says in one line when memory does not suffice."""
+        return memory_for(stage)
+
+    def fit(self, job: Job, plan: FitRecipe, sizes: dict[str, Any]) -> nn.Module:
+        """Return the job's trained network."""
+        around = Surroundings(
+            compute=self.compute, folder=self.folder, sizes=sizes, report=partial(add_figures, self.folder),
+            progress=self.start_stage(job.name),
+        )  # fmt: skip
+        with memory_for(job.name):
+            return fit(job, plan, around)
+
+
+def finish(path: Path, sizes: dict[str, Any], network: nn.Module) -> None:
+    """Write a trained network, and delete the state that it was trained from."""
+    write_torch(path, {"sizes": sizes, "weights": network.state_dict()})
+    path.with_suffix(".state").unlink(missing_ok=True)
+
+
+def load(path: Path, sizes: dict[str, Any], network: nn.Module) -> None:
+    """Give a network its trained weights; raises ConfigError when the file is damaged or of other sizes."""
+    saved = read_torch(path, torch.device("cpu"))
+    check_sizes(path, saved, sizes)
+    network.load_state_dict(saved["weights"])
+    network.eval()

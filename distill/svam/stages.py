@@ -1,0 +1,129 @@
+"""The stages of an S-VAM, each kept in the run's folder, so that the same command goes on where it stopped.
+
+    demonstrations -> autoencoder -> latents -> video model -> self-distillation set
+        -> teachers -> students -> foresights -> action expert
+
+A finished stage is a file that is there: episodes/*.npz, autoencoder.pt, latents.npy, video.pt, foreseen/*.npz, students.pt,
+foresights/*.npy, policy.pt. To run one again, delete its file and those of the stages after it. A running stage has a state, at most
+`checkpoint_every_s` old.
+figures.jsonl and pictures/ are for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distill.compute import choose_compute
+from distill.demonstrations import plan_shards, record
+from distill.svam.autoencoder_stage import AutoencoderJob, write_latents
+from distill.svam.clips import ClipIndex, LatentClips, read_index, read_pictures
+from distill.svam.learning_from_video import learn_from_video
+from distill.svam.learning_to_act import learn_to_act
+from distill.svam.recipe import SvamRecipe
+from distill.svam.run import Run, finish, load
+from distill.svam.self_distillation import generate_records
+from distill.svam.video_stage import VideoJob
+from interfaces.errors import ForerunError
+from interfaces.progress import StartStage
+from models.svam.flow_video_model import FlowVideoModel
+from models.svam.picture_autoencoder import PictureAutoencoder
+from models.svam.policy import SvamPolicy
+
+AUTOENCODER_FILE, LATENTS_FILE, VIDEO_FILE = "autoencoder.pt", "latents.npy", "video.pt"
+_MEASURED = 2048  # pictures behind the latents' mean and spread
+
+
+def run_svam_recipe(recipe: SvamRecipe, recipe_folder: Path, folder: Path, start_stage: StartStage) -> Path:
+    """Run what is missing of a recipe in `folder`, and return the policy's checkpoint.
+
+    Relative paths in the recipe begin at `recipe_folder`.
+    `start_stage(title)` is called once a stage that is not finished, and returns what reports its progress.
+    """
+    run = Run(
+        recipe=recipe, recipe_folder=recipe_folder, folder=folder, compute=choose_compute(recipe.threads),
+        start_stage=start_stage,
+    )  # fmt: skip
+    for part in (folder / "episodes", run.pictures, run.records, run.foresights):
+        part.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.video.seed)
+    policy = SvamPolicy(recipe.config())
+    shards = _record(run)
+    index = read_index(shards, recipe.held_out_every)
+    video = policy.video
+    assert isinstance(video, FlowVideoModel)
+    run.compute.laid_out(video.autoencoder)
+    _train_autoencoder(run, video.autoencoder, shards, index)
+    latents = _encode(run, video.autoencoder, shards, index)
+    clips = LatentClips(latents.to(run.compute.device), index, recipe.sizes.n_frames, recipe.stride)
+    _train_video(run, policy, clips)
+    with run.memory("self-distillation set"):
+        generate_records(
+            policy, clips, recipe.self_distillation, run.records, run.compute, start_stage("self-distillation set")
+        )
+    learn_from_video(run, policy, shards, index)
+    return learn_to_act(run, policy, shards, index)
+
+
+def _record(run: Run) -> list[Path]:
+    plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=False)
+    if not all(shard.path.exists() for shard in plan):
+        record(run.recipe.demonstrations, plan, None, run.start_stage("demonstrations"))
+    shards = [shard.path for shard in plan if shard.path.exists()]
+    if not shards:
+        raise ForerunError(
+            f"{run.folder / 'episodes'}: no episode succeeded; expected time_limit_s long enough for the tasks"
+        )
+    return shards
+
+
+def _train_autoencoder(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index: ClipIndex) -> None:
+    path, recipe = run.folder / AUTOENCODER_FILE, run.recipe
+    sizes = _sizes(recipe, ("latent_channels", "autoencoder_channels"))
+    if not path.exists():
+        pictures = read_pictures(shards, len(index))
+        job = AutoencoderJob(
+            autoencoder, pictures, index, recipe.autoencoder.batch_size, recipe.brightness_ratio, run.pictures
+        )
+        trained = run.fit(job, recipe.autoencoder, sizes)
+        assert isinstance(trained, PictureAutoencoder)
+        trained.fit_latents(job.some(_MEASURED, run.compute.device))
+        finish(path, sizes, trained)
+    load(path, sizes, autoencoder)
+
+
+def _encode(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index: ClipIndex) -> torch.Tensor:
+    path = run.folder / LATENTS_FILE
+    if not path.exists():
+        pictures = read_pictures(shards, len(index))
+        write_latents(autoencoder, pictures, _gains(run.recipe, index), path, run.compute, run.start_stage("latents"))
+    return torch.from_numpy(np.load(path, mmap_mode="c"))  # copy-on-write: torch knows no arrays that only read
+
+
+def _train_video(run: Run, policy: SvamPolicy, clips: LatentClips) -> None:
+    path, recipe = run.folder / VIDEO_FILE, run.recipe
+    sizes = _sizes(recipe, tuple(asdict(recipe.sizes)))
+    if not path.exists():
+        job = VideoJob(policy, clips, recipe.video.batch_size, run.pictures)
+        finish(path, sizes, run.fit(job, recipe.video, sizes))
+    load(path, sizes, policy.video)
+
+
+def _gains(recipe: SvamRecipe, index: ClipIndex) -> NDArray[np.float32]:
+    """Return a brightness for each picture (picture,), the same throughout an episode."""
+    spread = recipe.brightness_ratio
+    drawn = np.random.default_rng(recipe.video.seed).uniform(1.0 - spread, 1.0 + spread, len(index))
+    return drawn[index.last].astype(np.float32)
+
+
+def _sizes(recipe: SvamRecipe, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a checkpoint must agree with, as plain values."""
+    values: dict[str, Any] = {key: getattr(recipe.sizes, key) for key in keys}
+    return values | {
+        key: [*values[key]] for key in keys if key == "autoencoder_channels"
+    }  # as it comes back from a file
