@@ -33,8 +33,8 @@ class Driver(Protocol):
         """Forget the episode before."""
         ...
 
-    def target(self, world: World, picture: NDArray[np.uint8], task: str) -> Joints:
-        """Return the joint targets (joint,) for one tick from now."""
+    def target(self, world: World, rgb: NDArray[np.uint8], task: str) -> Joints:
+        """Return the joint targets (joint,) for one tick from now; sees the camera's central square (240, 240, 3)."""
         ...
 
 
@@ -86,16 +86,10 @@ class Recorder:
         if plan.driver is not None:
             plan.driver.begin()
             for _ in range(plan.driver_ticks):
-                driven = plan.driver.target(world, self.picture(), plan.task)
+                driven = plan.driver.target(world, self.renderer.render_crop(world.data)[0], plan.task)
                 self._drive(wanted, driven)
                 wanted = driven
         return self._demonstrate(plan, wanted, rng)
-
-    def picture(self) -> NDArray[np.uint8]:
-        """Return what the policy sees now: (120, 120, 3), the central square of the camera halved."""
-        rgb, _ = self.renderer.render_crop(self.world.data)
-        side = rgb.shape[0] // 2
-        return np.rint(rgb.reshape(side, 2, side, 2, 3).mean((1, 3))).astype(np.uint8)
 
     def _demonstrate(self, plan: EpisodePlan, wanted: Joints, rng: np.random.Generator) -> Episode:
         world, episode = self.world, Episode()
@@ -123,7 +117,7 @@ class Recorder:
     def _look(self, episode: Episode, step: int) -> None:
         episode.picture_step.append(step)
         if self._retina is None:
-            episode.pictures.append(self.picture())
+            episode.pictures.append(halved(self.renderer.render_crop(self.world.data)[0]))
             return
         rgb, depth_mm = self.renderer.render_crop(self.world.data)
         episode.pictures.append(self._retina.picture(rgb))
@@ -144,3 +138,9 @@ class Recorder:
     def _points(self) -> NDArray[np.float64]:
         state = self.world.state.object_state
         return np.stack([self.world.tip_position_m(), state.position_m, state.goal_m])
+
+
+def halved(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what the small policy sees of a square (240, 240, 3): (120, 120, 3)."""
+    side = rgb.shape[0] // 2
+    return np.rint(rgb.reshape(side, 2, side, 2, 3).mean((1, 3))).astype(np.uint8)

@@ -6,12 +6,18 @@ DAgger: Ross et al., "A Reduction of Imitation Learning and Structured Predictio
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from models.small_policy import load_policy
+from distill.episode import halved
+from models.small_policy import SmallPolicy
+from models.small_policy import load_policy as load_small
+from models.svam.policy import SvamPolicy
+from models.svam.policy import load_policy as load_svam
 from sim.world import World
 
 _AGE_S = 0.06  # what a picture is old when the joints are read, about
@@ -20,12 +26,13 @@ _NOISE_SEED = 7
 
 
 class PolicyDriver:
-    """Drives a world with a policy that decides every other tick."""
+    """Drives a world with a policy of either family that decides every other tick."""
 
     def __init__(self, instructions: tuple[str, ...], checkpoint: Path) -> None:
+        """Take the tasks in the policy's order; raises OSError or RuntimeError when the checkpoint is absent or does not fit."""
         torch.set_num_threads(1)
         self._instructions = instructions
-        self._policy = load_policy(checkpoint)
+        self._policy = _load(checkpoint)
         self._rng = torch.Generator().manual_seed(_NOISE_SEED)
         self._rows: list[NDArray[np.float64]] = []
 
@@ -33,19 +40,31 @@ class PolicyDriver:
         """Forget what was planned in the episode before."""
         self._rows = []
 
-    def target(self, world: World, picture: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
-        """Return the joint targets (joint,) for one tick from now."""
+    def target(self, world: World, rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
+        """Return the joint targets (joint,) for one tick from now; sees the camera's central square (240, 240, 3)."""
         if not self._rows:
-            self._rows = list(self._chunk(world, picture, task)[:_EXECUTED_ROWS])
+            self._rows = list(self._chunk(world, rgb, task)[:_EXECUTED_ROWS])
         return self._rows.pop(0)
 
     @torch.no_grad()
-    def _chunk(self, world: World, picture: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
+    def _chunk(self, world: World, rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
         policy = self._policy
         instruction = torch.zeros(1, len(self._instructions))
         instruction[0, self._instructions.index(task)] = 1.0
-        pixels = torch.from_numpy(picture)[None].permute(0, 3, 1, 2).float() / 255.0
-        tokens, _ = policy.foresight(pixels, instruction)
+        tokens = _foresee(policy, rgb, instruction)
         joints = torch.from_numpy(world.joint_positions_rad)[None].float()
         noise = torch.randn(1, policy.config.horizon, policy.config.n_joints, generator=self._rng)
         return policy.decode(tokens, joints, torch.tensor([_AGE_S]), noise)[0].double().numpy()
+
+
+def _foresee(policy: SmallPolicy | SvamPolicy, rgb: NDArray[np.uint8], instruction: Tensor) -> Tensor:
+    if isinstance(policy, SvamPolicy):
+        return policy.context(torch.from_numpy(rgb)[None], instruction)
+    pixels = torch.from_numpy(halved(rgb))[None].permute(0, 3, 1, 2).float() / 255.0
+    tokens, _ = policy.foresight(pixels, instruction)
+    return tokens
+
+
+def _load(checkpoint: Path) -> SmallPolicy | SvamPolicy:
+    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return load_svam(checkpoint) if saved.get("family") == "svam" else load_small(checkpoint)
