@@ -13,6 +13,8 @@ from torch import Tensor
 
 from interfaces.errors import ConfigError
 
+LATENTS_FILE = "latents.npy"  # of all recorded pictures, in their order, as a run keeps them
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipIndex:

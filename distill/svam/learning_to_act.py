@@ -1,6 +1,9 @@
-"""The last stages: foresights of the demonstrated pictures, and the action expert on top of them.
+"""The last stages: foresights of the demonstrated pictures, the action expert on top of them, and a second time where it lost its way.
 
-students -> foresights -> condenser, context encoder and action network -> policy.pt
+students -> foresights -> condenser, context encoder and action network -> first.pt
+    -> recovery (the policy drives, the demonstrator takes over) -> their foresights -> training goes on -> policy.pt
+
+Without `[expert.recovery]` in the recipe the first policy is the last.
 """
 
 from __future__ import annotations
@@ -8,40 +11,66 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from distill.demonstrations import plan_shards, record
+from distill.fitting import FitRecipe
 from distill.stages import POLICY_FILE, SAMPLES_FILE, record_samples
-from distill.svam.clips import ClipIndex, read_pictures
-from distill.svam.demonstrated import Demonstrated, Foresights
-from distill.svam.expert_stage import ExpertJob, write_foresights
+from distill.svam.clips import ClipIndex, read_index
+from distill.svam.demonstrated import Demonstrated, choose_pictures
+from distill.svam.expert_stage import ExpertJob
+from distill.svam.foresights import Foresights, write_foresights
 from distill.svam.run import Run
 from interfaces.errors import ForerunError
-from models.svam.policy import SvamPolicy, save_policy
+from models.svam.policy import SvamPolicy, load_policy, save_policy
+
+FIRST_FILE = "first.pt"
 
 
 def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
     """Run what is missing of these stages, and return the whole policy's checkpoint."""
-    path = run.folder / POLICY_FILE
-    if not path.exists():
-        _train(run, policy, shards, index)
+    path, recipe = run.folder / POLICY_FILE, run.recipe.expert
+    if not path.exists() and recipe.recovery is None:
+        _fit(run, "expert", recipe.fit, policy, _demonstrated(run, shards, len(index)), path)
+    elif not path.exists() and recipe.recovery is not None:
+        first = run.folder / FIRST_FILE
+        if not first.exists():
+            _fit(run, "expert", recipe.fit, policy, _demonstrated(run, shards, len(index)), first)
+        policy = load_policy(first)
+        recovered = _recover(run, first)
+        _fit(run, "recovery", recipe.recovery, policy, _demonstrated(run, shards + recovered, len(index)), path)
     if not (run.folder / SAMPLES_FILE).exists():
         record_samples(policy.config, run.folder / SAMPLES_FILE)
     return path
 
 
-def _train(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> None:
-    recipe = run.recipe.expert
-    demonstrated = Demonstrated(run.recipe, shards, index)
-    if len(demonstrated.learnt) == 0 or len(demonstrated.held_out) == 0:
+def _demonstrated(run: Run, shards: list[Path], first_recovery: int) -> tuple[Demonstrated, Foresights]:
+    index = read_index(shards, run.recipe.held_out_every)
+    chosen = choose_pictures(index, run.recipe.expert.demonstrations, first_recovery)
+    if len(chosen.learnt) == 0 or len(chosen.held_out) == 0:
         raise ForerunError(
             f"{run.folder / 'episodes'}: no episode to learn actions from, or none held out; record more of them"
         )
-    foresights = Foresights(run.foresights, len(demonstrated.picture))
-    chosen = read_pictures(shards, len(index))[demonstrated.picture]
+    demonstrated = Demonstrated(run.recipe, shards, index, chosen)
+    return demonstrated, Foresights(run.foresights, shards, demonstrated.n_pictures)
+
+
+def _recover(run: Run, policy: Path) -> list[Path]:
+    plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=True)
+    if not all(shard.path.exists() for shard in plan):
+        record(run.recipe.demonstrations, plan, policy, run.start_stage("recovery: the policy drives first"))
+    return [shard.path for shard in plan if shard.path.exists()]
+
+
+def _fit(
+    run: Run, name: str, plan: FitRecipe, policy: SvamPolicy, told: tuple[Demonstrated, Foresights], path: Path
+) -> None:
+    demonstrated, foresights = told
     with run.memory("foresights"):
-        write_foresights(run, policy, foresights, chosen, index.task[demonstrated.picture])
-    demonstrated.fit_statistics(policy)
-    job = ExpertJob(policy, demonstrated, foresights, recipe.fit.batch_size)
-    sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": recipe.objective}
-    trained = run.fit(job, recipe.fit, sizes)
+        write_foresights(run, policy, foresights, demonstrated.chosen.all)
+    if name == "expert":
+        demonstrated.fit_statistics(policy)
+    job = ExpertJob(name, policy, demonstrated, foresights, plan.batch_size)
+    sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": run.recipe.expert.objective}
+    trained = run.fit(job, plan, sizes)
     assert isinstance(trained, SvamPolicy)
-    save_policy(trained.cpu(), run.folder / POLICY_FILE)
+    save_policy(trained.cpu(), path)
     (run.folder / f"{job.name}.state").unlink(missing_ok=True)

@@ -12,6 +12,10 @@ from interfaces.toml_loader import load_toml, require
 from models.svam.config import SvamConfig
 from sim.robot_model import JOINT_NAMES
 
+# What the students' targets are of: the video that the model makes of the very noise behind their features (S-VAM); what really
+# followed; or a video of the same clip from another noise (the pairing that S-VAM keeps, broken).
+TargetKind = Literal["generated", "recorded", "independent"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizesRecipe:
@@ -66,10 +70,11 @@ class TeachersRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudentsRecipe:
-    """How anchors and decouplers are fitted."""
+    """How anchors and decouplers are fitted, and to what."""
 
     fit: FitRecipe
     decoupler_dim: int
+    targets: TargetKind = "generated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +91,9 @@ class ExpertRecipe:
     age_max_ms: float
     joint_noise_rad: float
     state_dropout_ratio: float
+    recovery: FitRecipe | None = (
+        None  # once more, from episodes in which the policy drove and the demonstrator took over
+    )
 
     def __post_init__(self) -> None:
         """Check the ages."""
@@ -122,6 +130,11 @@ class SvamRecipe:
         require(self.held_out_every > 1, "held_out_every", self.held_out_every, "above 1")
         require(self.demonstrations.video_px is not None, "demonstrations.video_px", None, "the side of the video")
         stride = self.sizes.frame_step_ms * self.demonstrations.picture_rate_hz / 1000.0
+        recovers = any(task.recovery_episodes for task in self.demonstrations.tasks)
+        require(
+            recovers == (self.expert.recovery is not None), "expert.recovery", self.expert.recovery,
+            "a table [expert.recovery] where tasks have recovery_episodes, and none where they have not",
+        )  # fmt: skip
         require(
             stride >= 1 and stride % 1 == 0, "sizes.frame_step_ms", self.sizes.frame_step_ms,
             f"a multiple of {1000.0 / self.demonstrations.picture_rate_hz:g}, the time between recorded pictures",
@@ -146,7 +159,7 @@ class SvamRecipe:
             decoupler_dim=self.students.decoupler_dim,
             objective=self.expert.objective, time_shift_ratio=self.expert.time_shift_ratio,
             n_steps=self.expert.steps_of_decoding, state_dropout_ratio=self.expert.state_dropout_ratio,
-            foresight_age_max_ms=self.expert.age_max_ms,
+            foresight_age_max_ms=self.expert.age_max_ms, sees=self.expert.sees, sees_joints=self.expert.joints,
             video_time_shift_ratio=sizes.time_shift_ratio, video_pure_noise_ratio=sizes.pure_noise_ratio,
         )  # fmt: skip
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from distill.compute import choose_compute
 from distill.demonstrations import plan_shards, record
 from distill.svam.autoencoder_stage import AutoencoderJob, write_latents
-from distill.svam.clips import ClipIndex, LatentClips, read_index, read_pictures
+from distill.svam.clips import LATENTS_FILE, ClipIndex, LatentClips, read_index, read_pictures
 from distill.svam.learning_from_video import learn_from_video
 from distill.svam.learning_to_act import learn_to_act
 from distill.svam.recipe import SvamRecipe
@@ -35,7 +35,7 @@ from models.svam.flow_video_model import FlowVideoModel
 from models.svam.picture_autoencoder import PictureAutoencoder
 from models.svam.policy import SvamPolicy
 
-AUTOENCODER_FILE, LATENTS_FILE, VIDEO_FILE = "autoencoder.pt", "latents.npy", "video.pt"
+AUTOENCODER_FILE, VIDEO_FILE = "autoencoder.pt", "video.pt"
 _MEASURED = 2048  # pictures behind the latents' mean and spread
 
 
@@ -84,7 +84,7 @@ def _record(run: Run) -> list[Path]:
 
 def _train_autoencoder(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index: ClipIndex) -> None:
     path, recipe = run.folder / AUTOENCODER_FILE, run.recipe
-    sizes = _sizes(recipe, ("latent_channels", "autoencoder_channels"))
+    sizes = sizes_of(recipe, ("latent_channels", "autoencoder_channels"))
     if not path.exists():
         pictures = read_pictures(shards, len(index))
         job = AutoencoderJob(
@@ -107,7 +107,7 @@ def _encode(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index
 
 def _train_video(run: Run, policy: SvamPolicy, clips: LatentClips) -> None:
     path, recipe = run.folder / VIDEO_FILE, run.recipe
-    sizes = _sizes(recipe, tuple(asdict(recipe.sizes)))
+    sizes = sizes_of(recipe, tuple(asdict(recipe.sizes)))
     if not path.exists():
         job = VideoJob(policy, clips, recipe.video.batch_size, run.pictures)
         finish(path, sizes, run.fit(job, recipe.video, sizes))
@@ -121,7 +121,7 @@ def _gains(recipe: SvamRecipe, index: ClipIndex) -> NDArray[np.float32]:
     return drawn[index.last].astype(np.float32)
 
 
-def _sizes(recipe: SvamRecipe, keys: tuple[str, ...]) -> dict[str, Any]:
+def sizes_of(recipe: SvamRecipe, keys: tuple[str, ...]) -> dict[str, Any]:
     """Return what a checkpoint must agree with, as plain values."""
     values: dict[str, Any] = {key: getattr(recipe.sizes, key) for key in keys}
     return values | {

@@ -13,8 +13,9 @@ import torch
 
 from distill.demonstrations import plan_shards
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import read_index
-from distill.svam.demonstrated import Demonstrated, Foresights
+from distill.svam.clips import ClipIndex, read_index
+from distill.svam.demonstrated import Demonstrated, choose_pictures
+from distill.svam.foresights import Foresights
 from distill.svam.recipe import SvamRecipe, load_svam_recipe
 from distill.svam.self_distillation import OWN_NOISE, noise_of
 from distill.svam.stages import run_svam_recipe
@@ -30,7 +31,9 @@ RECIPES = Path(__file__).parents[3] / "distill/recipes"
 def tiny_recipe() -> SvamRecipe:
     """The smoke recipe with even less in it."""
     recipe = load_svam_recipe(RECIPES / "so101_svam_smoke.toml")
-    tasks = tuple(replace(task, episodes=2) for task in recipe.demonstrations.tasks)
+    tasks = tuple(
+        replace(task, episodes=2, recovery_episodes=int(task.name == "reach")) for task in recipe.demonstrations.tasks
+    )
     return replace(
         recipe,
         held_out_every=2,
@@ -44,7 +47,12 @@ def tiny_recipe() -> SvamRecipe:
             basis_pictures=8,
         ),
         students=replace(recipe.students, fit=replace(recipe.students.fit, steps=3, batch_size=2)),
-        expert=replace(recipe.expert, demonstrations=1, fit=replace(recipe.expert.fit, steps=3, batch_size=4)),
+        expert=replace(
+            recipe.expert,
+            demonstrations=1,
+            fit=replace(recipe.expert.fit, steps=3, batch_size=4),
+            recovery=replace(recipe.expert.fit, steps=2, batch_size=4),
+        ),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
 
@@ -96,19 +104,27 @@ def kept(folder: Path) -> dict[Path, int]:
 
 def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> None:
     folder, stages = run
-    assert stages.done["demonstrations"] == 8
+    assert stages.done["demonstrations"] == 10
+    assert stages.done["recovery: the policy drives first"] == 1
     assert (stages.done["autoencoder"], stages.done["video"], stages.done["self-distillation set"]) == (3, 3, 2)
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
         "depth-teacher.pt", "semantic-basis.pt", "students.pt",
-        "foresights", "policy.pt", "samples.npz",
+        "foresights", "first.pt", "policy.pt", "samples.npz",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
 
 
 def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
     lines = [json.loads(line) for line in (run[0] / "figures.jsonl").read_text().splitlines()]
-    assert [line["stage"] for line in lines] == ["autoencoder", "video", "depth-teacher", "students", "expert"]
+    assert [line["stage"] for line in lines] == [
+        "autoencoder",
+        "video",
+        "depth-teacher",
+        "students",
+        "expert",
+        "recovery",
+    ]
     assert lines[0]["psnr_db"] > 3.0
     assert lines[1]["persistence_mse"] > 0.0
     assert {"one_step_mse", "ten_steps_mse", "one_step_moving_mse"} <= lines[1].keys()
@@ -150,7 +166,7 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
                 features, generated = video.features(noise, frame, text), video.sample(noise, frame, text, 2)
                 strange = video.sample(-noise, frame, text, 2)
             told_features, told = (torch.from_numpy(records[key]).float() for key in ("features", "latents"))
-        torch.testing.assert_close(told_features, features, atol=0.1, rtol=0.1)  # bfloat16, kept in half
+        torch.testing.assert_close(told_features, features, atol=0.1, rtol=0.1)  # bfloat16, kept in eight bits
         torch.testing.assert_close(told, generated, atol=0.1, rtol=0.1)
         assert (told - strange).abs().mean() > 10 * (told - generated).abs().mean()
     assert len(seeds) == 5
@@ -242,16 +258,18 @@ def test_the_policy_is_whole_and_sees_as_its_training_did(run: tuple[Path, Stage
     policy = load_policy(folder / "policy.pt")
     plan = plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)
     shards = [shard.path for shard in plan]
-    demonstrated = Demonstrated(recipe, shards, read_index(shards, recipe.held_out_every))
-    foresights = Foresights(folder / "foresights", len(demonstrated.picture))
-    picture = torch.from_numpy(np.concatenate([np.load(path)["pictures"] for path in shards])[demonstrated.picture[:2]])
-    pixels = (picture.permute(0, 3, 1, 2).float() / 255.0, torch.tensor([[1.0, 0.0, 0.0, 0.0]] * 2))
+    counts = [len(np.load(path)["pictures"]) for path in shards]
+    foresights = Foresights(folder / "foresights", shards, counts)
+    rows = counts[0] + np.array([0, 3])  # of the second shard
+    picture = torch.from_numpy(np.load(shards[1])["pictures"][[0, 3]])
+    instruction = torch.eye(5)[[1, 1]]
+    pixels = (picture.permute(0, 3, 1, 2).float() / 255.0, instruction)
     with torch.no_grad():
         frame = policy.video.encode_frame(2.0 * pixels[0] - 1.0)
         features = policy.video.features(policy.initial_noise.expand(2, -1, -1, -1, -1), frame, policy.text(pixels[1]))
         normal = (pixels[0] - policy.picture_mean) / policy.picture_std
         seen = policy.foresight(features, policy.semantic_anchor(normal), policy.geometric_anchor(normal))
-    told = foresights.read(torch.tensor([0, 1]), torch.device("cpu"))
+    told = foresights.read(rows, torch.device("cpu"))
     assert told.shape == seen.shape == (2, 4, 64, 64 + 32 + 16 + 16)
     torch.testing.assert_close(told, seen, atol=0.2, rtol=0.1)  # bfloat16, kept in half
 
@@ -260,12 +278,22 @@ def test_actions_come_from_the_chosen_episodes_only(run: tuple[Path, Stages]) ->
     folder, recipe = run[0], tiny_recipe()
     shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
     index = read_index(shards, recipe.held_out_every)
-    demonstrated = Demonstrated(recipe, shards, index)
-    for rows, held_out in ((demonstrated.learnt, False), (demonstrated.held_out, True)):
-        pictures = demonstrated.picture[rows]
+    chosen = choose_pictures(index, recipe.expert.demonstrations, len(index))
+    for pictures, held_out in ((chosen.learnt, False), (chosen.held_out, True)):
         assert (index.held_out[pictures] == held_out).all()
-        assert len(np.unique(index.last[pictures])) == 4  # one episode of each task
-    batch = demonstrated.batch(demonstrated.learnt, np.random.default_rng(0), torch.device("cpu"))
-    assert batch.target_rad.shape == (len(demonstrated.learnt), 16, 6)
+        assert len(np.unique(index.last[pictures])) == 5  # one episode of each task
+    batch = Demonstrated(recipe, shards, index, chosen).batch(
+        chosen.learnt, np.random.default_rng(0), torch.device("cpu")
+    )
+    assert batch.target_rad.shape == (len(chosen.learnt), 16, 6)
     assert 0.0 <= float(batch.age_s.min()) <= float(batch.age_s.max()) <= 0.401
     assert float((batch.target_rad[:, 0] - batch.joints_rad).abs().median()) < 0.1  # the arm is on its way there
+
+
+def test_all_is_learnt_from_where_the_demonstrator_took_over() -> None:
+    last = np.repeat([3, 7, 11, 15], 4)  # four episodes of four pictures
+    index = ClipIndex(last=last, task=np.zeros(16, np.int64), held_out=last == 3)
+    few = choose_pictures(index, 1, len(index))
+    assert (np.unique(index.last[few.learnt]).tolist(), np.unique(index.last[few.held_out]).tolist()) == ([7], [3])
+    recovered = choose_pictures(index, 1, 12)
+    assert np.unique(index.last[recovered.learnt]).tolist() == [7, 15]
