@@ -91,6 +91,8 @@ class ExpertRecipe:
     age_max_ms: float
     joint_noise_rad: float
     state_dropout_ratio: float
+    sees: Literal["foresight", "features", "frame"] = "foresight"  # as of `SvamConfig`
+    joints: bool = True  # whether it reads the joints, too; else they are only what its chunks are relative to
     recovery: FitRecipe | None = (
         None  # once more, from episodes in which the policy drove and the demonstrator took over
     )

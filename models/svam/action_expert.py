@@ -99,6 +99,8 @@ class ActionNet(nn.Module):
         return self.leave(x[:, 1:])
 
     def _state(self, joints: Tensor) -> Tensor:
+        if not self.config.sees_joints:
+            return self.no_joints.expand(len(joints), -1)
         state = self.enter_joints(joints)  # (B, dim)
         if not self.training:
             return state

@@ -45,8 +45,7 @@ class Condenser(nn.Module):
     def __init__(self, config: SvamConfig) -> None:
         super().__init__()
         dim = config.token_dim
-        input_dim = config.feature_dim + config.semantic_dim + config.geometric_dim
-        self.enter = nn.Sequential(nn.Linear(input_dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
+        self.enter = nn.Sequential(nn.Linear(config.seen_dim, 2 * dim), nn.GELU(), nn.Linear(2 * dim, dim))
         self.frame_position = nn.Parameter(torch.randn(config.n_frames, 1, dim))
         self.queries = nn.Parameter(torch.randn(config.n_frames, config.queries_per_frame, dim))
         self.layers = nn.ModuleList(CondenserLayer(config) for _ in range(config.condenser_layers))
@@ -54,7 +53,7 @@ class Condenser(nn.Module):
 
     @override
     def forward(self, foresight: Tensor) -> Tensor:
-        """Take the three kinds of features side by side (B, T, S, C): one-step, semantic, geometric, as the code orders them."""
+        """Take what the expert is shown (B, T, S, C): one-step, semantic and geometric features side by side, as the code orders them."""
         frame = self.enter(foresight) + self.frame_position  # (B, T, S, dim)
         x = self.queries.expand(len(frame), -1, -1, -1)  # (B, T, q, dim)
         for layer in self.layers:

@@ -64,6 +64,8 @@ class SvamConfig:
     condenser_head_dim: int
 
     # action expert
+    sees: Literal["foresight", "features", "frame"] = "foresight"  # all of it, VPP's part of it, or the present
+    sees_joints: bool = True
     expert_heads: int
     encoder_blocks: int
     decoder_blocks: int
@@ -143,6 +145,14 @@ class SvamConfig:
         if self.backbone == "transformer":
             return self.transformer_dim + self.transformer_leave_dim
         return self.unet_channels[-1] + self.unet_channels[-2]
+
+    @property
+    def seen_dim(self) -> int:
+        """Return the channels of what the action expert is shown at each place of each frame."""
+        if self.sees == "features":
+            return self.feature_dim
+        video_dim = self.feature_dim if self.sees == "foresight" else self.latent_channels
+        return video_dim + self.semantic_dim + self.geometric_dim
 
     @property
     def n_tokens(self) -> int:

@@ -23,6 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -92,8 +93,7 @@ class SvamPolicy(nn.Module):
         Takes pictures (B, H, W, 3) of 0..255, one-hot instructions (B, n), and noise (B, T, c, g, g), the policy's own when absent.
         """
         frame = self.video.encode_frame(2.0 * self.video_resize(rgb) - 1.0)
-        chosen = self.initial_noise.expand(len(rgb), -1, -1, -1, -1) if noise is None else noise
-        return self.video.features(chosen, frame, self.text(instruction))
+        return self.video.features(self._noise(noise, len(rgb)), frame, self.text(instruction))
 
     def text(self, instruction: Tensor) -> Tensor:
         """Return the text tokens (B, L, text_dim) of one-hot instructions (B, n)."""
@@ -108,7 +108,7 @@ class SvamPolicy(nn.Module):
         """Return all that is foreseen (B, T, S, C): one-step features, semantic and geometric foresight, side by side."""
         return torch.cat(
             [
-                features.flatten(3).transpose(2, 3),
+                _places(features),
                 self.semantic_decoupler(features, semantic),
                 self.geometric_decoupler(features, geometric),
             ],
@@ -117,8 +117,35 @@ class SvamPolicy(nn.Module):
 
     def context(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the tokens (B, n_tokens, token_dim); arguments as of `features`."""
-        foreseen = self.foresight(self.features(rgb, instruction, noise), *self.anchors(rgb))
-        return self.encoder(self.condenser(foreseen), instruction @ self.goal_table)
+        frame = 2.0 * self.video_resize(rgb) - 1.0
+        picture = (self.anchor_resize(rgb) - self.picture_mean) / self.picture_std
+        seen = self.seen(frame, picture, self.text(instruction), noise)
+        return self.encoder(self.condenser(seen), instruction @ self.goal_table)
+
+    def seen(self, frame: Tensor, picture: Tensor, text: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Return what the action expert is shown of the world (B, T, S, C), by the config's `sees`.
+
+        Takes the frame (B, 3, p, p) as the video model reads it, -1..1, and the picture as the anchors do, in ImageNet's
+        normalisation. "features" is VPP: decouplers and anchors do not exist for it, also not as zeros, so nothing that they know
+        can pass, and a graph of it has none of their cost. "frame" is the policy without a video model: all that S-VAM knows of the
+        present, which is the latent and what both anchors see, in every future frame's place; what is learnt from actions is as in
+        the other two, but for the width of the condenser's first layer.
+        """
+        latent = self.video.encode_frame(frame)
+        if self.config.sees == "frame":
+            return self._present(latent, self.semantic_anchor(picture), self.geometric_anchor(picture))
+        features = self.video.features(self._noise(noise, len(frame)), latent, text)
+        if self.config.sees == "features":
+            return _places(features)
+        return self.foresight(features, self.semantic_anchor(picture), self.geometric_anchor(picture))
+
+    def _present(self, latent: Tensor, semantic: Tensor, geometric: Tensor) -> Tensor:
+        fitting = F.adaptive_avg_pool2d(latent, self.config.grid)  # as it is, where its grid is that of the features
+        now = torch.cat([fitting, semantic, geometric], dim=1)[:, None]  # (B, 1, C, g, g)
+        return _places(now).expand(-1, self.config.n_frames, -1, -1)
+
+    def _noise(self, noise: Tensor | None, batch: int) -> Tensor:
+        return self.initial_noise.expand(batch, -1, -1, -1, -1) if noise is None else noise
 
     def action_loss(
         self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, chunk_rad: Tensor, noise: Tensor
@@ -142,6 +169,11 @@ class SvamPolicy(nn.Module):
 
         chunk = self.config.action_objective().sample(network, noise, self.config.n_steps)
         return joints_rad[:, None] + chunk * self.chunk_std + self.chunk_mean
+
+
+def _places(maps: Tensor) -> Tensor:
+    """Return (B, T, S, C) of maps (B, T, C, g, g)."""
+    return maps.flatten(3).transpose(2, 3)
 
 
 class ForesightGraph(nn.Module):
