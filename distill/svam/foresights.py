@@ -17,7 +17,6 @@ from torch import Tensor
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import read_shard
 from distill.svam.run import Run
-from distill.svam.student_stage import KINDS, Students
 from interfaces.durable import sync_folder
 from models.svam.policy import SvamPolicy
 
@@ -95,10 +94,8 @@ def write_foresights(run: Run, policy: SvamPolicy, foresights: Foresights, pictu
 
 
 def _foresee(policy: SvamPolicy, pictures: Tensor, task: Tensor) -> Tensor:
-    noise = policy.initial_noise.expand(len(pictures), -1, -1, -1, -1)
-    features = policy.video.features(noise, policy.video.encode_frame(pictures), policy.text_table[task])
-    students = Students(policy)
-    return policy.foresight(features, *(students.anchor(kind, pictures) for kind in KINDS)).float()
+    as_anchors_see = ((pictures + 1.0) / 2.0 - policy.picture_mean) / policy.picture_std
+    return policy.seen(pictures, as_anchors_see, policy.text_table[task]).float()
 
 
 def _small(foresight: Tensor) -> tuple[Tensor, Tensor]:

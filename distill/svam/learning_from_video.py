@@ -14,13 +14,13 @@ import torch
 
 from distill.checkpoint import check_sizes, read_torch, write_torch
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import ClipIndex, read_pictures, read_shard
+from distill.svam.clips import LATENTS_FILE, ClipIndex, read_pictures, read_shard
 from distill.svam.run import Run, finish, load
 from distill.svam.self_distillation import record_files
 from distill.svam.student_stage import Records, Students, StudentsJob
-from distill.svam.teacher_stage import DepthJob, SemanticBasis, Teachers, fit_basis, targets_file, write_targets
+from distill.svam.targets import Futures, targets_file, write_targets
+from distill.svam.teacher_stage import DepthJob, SemanticBasis, Teachers, fit_basis
 from models.svam.depth_teacher import DepthTeacher
-from models.svam.flow_video_model import FlowVideoModel
 from models.svam.mobile_sam import MobileSamEncoder, load_mobile_sam
 from models.svam.policy import SvamPolicy
 
@@ -28,30 +28,31 @@ DEPTH_FILE, BASIS_FILE, STUDENTS_FILE = "depth-teacher.pt", "semantic-basis.pt",
 _MEASURED = 2048  # pictures behind the mean and spread of geometric features
 
 
-def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
-    """Run what is missing of these stages, give the policy its students, and return their file."""
-    path, sizes = run.folder / STUDENTS_FILE, _student_sizes(run)
+def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> None:
+    """Run what is missing of these stages, and give the policy its students: none for an expert that sees features only."""
+    if run.recipe.expert.sees == "features":
+        return
+    path, sizes, kind = run.folder / STUDENTS_FILE, _student_sizes(run), run.recipe.students.targets
     students = Students(policy)
     if not path.exists():
         pictures = read_pictures(shards, len(index))
-        files = record_files(run.recipe.self_distillation, run.records)
-        if not all(targets_file(file).exists() for file in files):
+        records = record_files(run.recipe.self_distillation, run.records)
+        files = [(file, targets_file(file, kind)) for file in records]
+        if not all(target.exists() for _, target in files):
+            futures = _futures(run, policy, pictures, index)
             teachers = _teachers(run, policy, shards, pictures, index)
-            video = policy.video
-            assert isinstance(video, FlowVideoModel)
             with run.memory("targets"):
-                write_targets(
-                    teachers,
-                    video.autoencoder.to(run.compute.device),
-                    pictures,
-                    files,
-                    run.compute,
-                    run.start_stage("targets"),
-                )
+                write_targets(teachers, futures, kind, files, run.start_stage("targets"))
         job = StudentsJob(students, Records(files, pictures), run.recipe.students.fit.batch_size)
         finish(path, sizes, run.fit(job, run.recipe.students.fit, sizes))
     load(path, sizes, students)
-    return path
+
+
+def _futures(run: Run, policy: SvamPolicy, pictures: np.ndarray[Any, np.dtype[np.uint8]], index: ClipIndex) -> Futures:
+    latents = np.load(run.folder / LATENTS_FILE, mmap_mode="r")
+    return Futures(
+        recipe=run.recipe, policy=policy, pictures=pictures, latents=latents, index=index, compute=run.compute
+    )
 
 
 def _teachers(
@@ -95,7 +96,8 @@ def _some(
 
 def _student_sizes(run: Run) -> dict[str, Any]:
     recipe = run.recipe
-    return {
+    told = {} if recipe.students.targets == "generated" else {"targets": recipe.students.targets}
+    return told | {
         "decoupler_dim": recipe.students.decoupler_dim,
         "semantic_dim": recipe.teachers.semantic_dim, "geometric_dim": recipe.teachers.geometric_dim,
         "transformer_dim": recipe.sizes.transformer_dim, "transformer_leave_dim": recipe.sizes.transformer_leave_dim,

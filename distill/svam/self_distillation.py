@@ -2,8 +2,8 @@
 
 A record is (clip, noise, one-step features, generated video). Students later learn, from the features, what experts see in the
 generated frames; that can be learnt sharply only because both come from the same noise. So a record never loses its noise: it is
-the policy's own (seed 0), or drawn from the record's seed by `noise_of`. The arms of the comparison need no other set: pairing a
-record's features with another record's video is "independent noise", and its clip says what really happened.
+the policy's own (seed 0), or drawn from the record's seed by `noise_of`. The arms of the comparison keep the records, and only the
+future that is looked at is another (distill/svam/targets.py).
 """
 
 from __future__ import annotations
@@ -44,6 +44,11 @@ def plan_records(recipe: SelfDistillationRecipe, clips: LatentClips) -> RecordPl
     fresh = rng.random(recipe.records) < recipe.fresh_noise_ratio
     seeds = rng.integers(1, 2**31, recipe.records)
     return RecordPlan(clip=clip, noise_seed=np.where(fresh, seeds, OWN_NOISE))
+
+
+def other_noise_seeds(recipe: SelfDistillationRecipe) -> NDArray[np.int64]:
+    """Return, for each record, the seed of a noise that is not its own (record,): for videos that do not belong to its features."""
+    return np.random.default_rng((recipe.seed, 1)).integers(1, 2**31, recipe.records)
 
 
 def noise_of(policy: SvamPolicy, seeds: NDArray[np.int64]) -> Tensor:

@@ -1,8 +1,8 @@
-"""Fits the students: decouplers that foresee what the teachers see in the generated frames, and anchors that see it in the current one.
+"""Fits the students: decouplers that foresee what the teachers see in the frames to come, and anchors that see it in the current one.
 
 All four networks are trained side by side and apart: their losses share no weight. The decouplers read the anchors' own word on the
 current frame, as they will on the robot, and not the teachers'; no gradient goes from them into the anchors. Anchors also look at
-generated frames, of which there are many more.
+future frames, of which there are many more. Which future that is, the recipe says (distill/svam/targets.py): S-VAM's is generated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from distill.fitting import Figures, batch_of
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import read_shard
-from distill.svam.teacher_stage import targets_file
 from models.svam.policy import SvamPolicy
 
 KINDS = ("semantic", "geometric")
@@ -53,16 +52,16 @@ class Students(nn.Module):
 class Records:
     """The self-distillation set with its targets, in memory in half precision."""
 
-    def __init__(self, files: list[Path], pictures: NDArray[np.uint8]) -> None:
-        """Take the files of records, and the recorded pictures (picture, p, p, 3). Raises ConfigError at a damaged file."""
+    def __init__(self, files: list[tuple[Path, Path]], pictures: NDArray[np.uint8]) -> None:
+        """Take files of records and their targets, and the recorded pictures (picture, p, p, 3). Raises ConfigError at a damaged file."""
 
         def joined(key: str, of: list[Path]) -> Tensor:
             return torch.from_numpy(np.concatenate([read_shard(path, key) for path in of]))
 
-        targets = [targets_file(path) for path in files]
-        self.now = torch.from_numpy(pictures[joined("clip", files).numpy()])
-        self.features = joined("features", files)
-        self.generated = joined("pictures", targets)
+        records, targets = ([pair[side] for pair in files] for side in (0, 1))
+        self.now = torch.from_numpy(pictures[joined("clip", records).numpy()])
+        self.features = joined("features", records)
+        self.later = joined("pictures", targets)
         self.seen: dict[str, Tensor] = {kind: joined(kind, targets) for kind in KINDS}
         self.seen_now: dict[str, Tensor] = {kind: joined(f"{kind}_now", targets) for kind in KINDS}
         rows = torch.arange(len(self.features))
@@ -70,7 +69,7 @@ class Records:
 
 
 class StudentsJob:
-    """One-step features and the current frame in, the teachers' view of the generated future out."""
+    """One-step features and the current frame in, the teachers' view of the future out."""
 
     name = "students"
 
@@ -84,8 +83,8 @@ class StudentsJob:
         assert isinstance(network, Students)
         records = self._records
         at = records.learnt[batch_of(len(records.learnt), self._batch_size, draw).cpu()]
-        which = batch_of(records.generated.shape[1], len(at), draw).cpu()  # one generated frame each, for the anchors
-        now, later = as_input(records.now[at], draw.device), as_input(records.generated[at, which], draw.device)
+        which = batch_of(records.later.shape[1], len(at), draw).cpu()  # one future frame each, for the anchors
+        now, later = as_input(records.now[at], draw.device), as_input(records.later[at, which], draw.device)
         total = torch.zeros((), device=draw.device)
         for kind in KINDS:
             total = total + F.mse_loss(network.anchor(kind, later), _as_map(records.seen[kind][at, which], draw.device))

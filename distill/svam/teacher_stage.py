@@ -1,19 +1,12 @@
-"""The teachers look at what the video model generated, and at the frames it started from.
+"""The teachers: two vision experts, frozen, that say what there is in a picture.
 
-    depth teacher: fitted to the simulator's exact depth, then frozen   --+
-    MobileSAM: as released; its 256 channels reduced to the directions     +--> targets-*.npz, one beside each records-*.npz
-               in which the recorded pictures differ most                --+
-
-What is written for a record: the generated pictures, both experts' features of each of them, and of the current frame. The arm of
-the comparison with "ground-truth" targets asks the same teachers about the frames that really followed.
+depth teacher: fitted to the simulator's exact depth, then frozen
+MobileSAM: as released; its 256 channels reduced to the directions in which the recorded pictures differ most
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,15 +14,11 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from distill.compute import Compute
 from distill.fitting import Figures, batch_of
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import ClipIndex, read_shard
-from interfaces.durable import sync_folder
-from interfaces.progress import Progress
+from distill.svam.clips import ClipIndex
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.mobile_sam import MobileSamEncoder
-from models.svam.picture_autoencoder import PictureAutoencoder
 
 _LOOKED_AT = 256
 _AT_ONCE = 32  # pictures
@@ -97,12 +86,14 @@ class Teachers:
     @torch.no_grad()
     def geometric(self, pictures: Tensor) -> Tensor:
         """Return geometric features (B, S, dim) of pictures (B, 3, p, p) in -1..1."""
-        return self.depth.features(pictures).flatten(2).transpose(1, 2)
+        found = [self.depth.features(part).float() for part in _parts(pictures)]
+        return torch.cat(found).flatten(2).transpose(1, 2)
 
     @torch.no_grad()
     def semantic(self, pictures: Tensor) -> Tensor:
         """Return semantic features (B, S, dim)."""
-        return self.basis.reduced(sam_features(self.sam, pictures, self.grid, self.sam_px)).flatten(2).transpose(1, 2)
+        found = [self.basis.reduced(sam_features(self.sam, part, self.grid, self.sam_px)) for part in _parts(pictures)]
+        return torch.cat(found).flatten(2).transpose(1, 2)
 
 
 @torch.no_grad()
@@ -123,49 +114,6 @@ def fit_basis(sam: MobileSamEncoder, pictures: Tensor, grid: int, sam_px: int, d
     directions, scale = np.ascontiguousarray(vectors[:, ::-1][:, :dim]), float(np.sqrt(values[::-1][:dim].mean()))
     as_tensors = (torch.from_numpy(part).float().to(pictures.device) for part in (mean, directions))
     return SemanticBasis(*as_tensors, scale_ratio=scale)
-
-
-@torch.no_grad()
-def write_targets(
-    teachers: Teachers, autoencoder: PictureAutoencoder, pictures: NDArray[np.uint8], records: list[Path],
-    compute: Compute, progress: Progress,
-) -> None:  # fmt: skip
-    """Write what the teachers see beside each file of records, where that is not there yet; `pictures` are the recorded ones."""
-    for number, path in enumerate(records, start=1):
-        target = targets_file(path)
-        if target.exists():
-            continue
-        latents = torch.from_numpy(read_shard(path, "latents").astype(np.float32)).to(compute.device)
-        now = as_input(torch.from_numpy(pictures[read_shard(path, "clip")]), compute.device)
-        n_frames = latents.shape[1]
-        with compute.autocast():
-            generated = autoencoder.decode(latents.flatten(0, 1)).float().clamp(-1.0, 1.0)
-            seen = [_asked(ask, torch.cat([now, generated])) for ask in (teachers.semantic, teachers.geometric)]
-        arrays: dict[str, Any] = {
-            "pictures": _as_bytes(generated).reshape(-1, n_frames, *_as_bytes(generated).shape[1:])
-        }
-        for name, features in zip(("semantic", "geometric"), seen, strict=True):
-            halves = features.cpu().to(torch.float16).numpy()
-            arrays[f"{name}_now"] = halves[: len(now)]  # (record, S, dim)
-            arrays[name] = halves[len(now) :].reshape(-1, n_frames, *halves.shape[1:])  # (record, T, S, dim)
-        half = target.with_suffix(".half.npz")
-        np.savez(half, **arrays)
-        half.replace(target)
-        sync_folder(target.parent)
-        progress(number, len(records), f"{len(now) * (1 + n_frames)} pictures each")
-
-
-def targets_file(records: Path) -> Path:
-    """Return where the targets of a file of records are."""
-    return records.with_name(records.name.replace("records", "targets"))
-
-
-def _asked(ask: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-    return torch.cat([ask(part).float() for part in _parts(pictures)])
-
-
-def _as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
-    return (127.5 * (pictures + 1.0)).round().byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
 def _parts(pictures: Tensor) -> list[Tensor]:
