@@ -1,25 +1,30 @@
-"""Where training computes: one GPU where there is one, else a CPU; in bfloat16 where the machine multiplies matrices of it."""
+"""Where training computes: a GPU where there is one, else a CPU; in bfloat16 where the machine multiplies matrices of it.
+
+Several GPUs are several processes, one each (distill/processes.py).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from distill.processes import Alone, Processes, join_processes
 from interfaces.errors import ForerunError
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """A device, and whether it is fast in bfloat16."""
+    """A device, whether it is fast in bfloat16, and who else computes."""
 
     device: torch.device
     bf16: bool
+    processes: Processes = field(default_factory=Alone)
 
     @contextmanager
     def autocast(self) -> Generator[None]:
@@ -67,8 +72,10 @@ def memory_for(stage: str) -> Generator[None]:
 
 
 def choose_compute(threads: int) -> Compute:
-    """Return the best device of this machine; `threads` is for work on the CPU."""
+    """Return the best device of this machine, or the one a launcher gave to this process; `threads` is for work on the CPU."""
+    processes = join_processes()
     torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        return Compute(torch.device("cuda"), torch.cuda.is_bf16_supported())
-    return Compute(torch.device("cpu"), bool(torch.cpu.get_capabilities().get("amx_bf16", False)))
+    device = processes.device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        return Compute(device, torch.cuda.is_bf16_supported(), processes)
+    return Compute(device, bool(torch.cpu.get_capabilities().get("amx_bf16", False)), processes)

@@ -3,6 +3,7 @@
 What a step draws depends on seed and step alone, so a run that was killed and started again ends with the same weights as one that
 was not. The learning rate warms up, stays, and falls to zero over the last fifth ("warm-up, stable, decay"), so it does not know
 the run's length before its end: with another number of steps in the recipe, a running stage ends sooner or later, and well.
+The same loop runs in one process and in several that a launcher started (distill/processes.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from distill.checkpoint import load_state, save_state
 from distill.compute import Compute
@@ -79,12 +81,32 @@ class Surroundings:
     progress: Progress
 
 
+class _Loss(nn.Module):
+    """A job's loss as a module's forward pass, which is what can be shared between processes."""
+
+    def __init__(self, job: Job, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self._job = job
+
+    @override
+    def forward(self, draw: torch.Generator) -> Tensor:
+        return self._job.loss(self.network, draw)
+
+
 def fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
     """Train until `recipe.steps` and return the averaged network; goes on from `<name>.state` where there is one.
 
+    Of several processes each draws `batch_size` samples of its own; the first looks, reports and saves.
     Raises ConfigError where the state is of other sizes, and ForerunError where the loss is no number any more.
     """
+    with around.compute.processes.company(job.name):
+        return _fit(job, recipe, around)
+
+
+def _fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
     compute, state_file = around.compute, around.folder / f"{job.name}.state"
+    rank = compute.processes.rank
     network = job.network.to(compute.device).train()
     averaged = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
     learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -94,21 +116,19 @@ def fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
     holders = {"network": network, "averaged": averaged, "optimizer": optimizer}
     first = load_state(state_file, around.sizes, holders, compute.device)
     compute.compile_calls(job.hot)
+    shared = compute.processes.averaging(_Loss(job, network))
     t_saved_ns = t_looked_ns = monotonic_ns()
     smooth = math.nan
     for step in range(first, recipe.steps):
-        draw = compute.generator(recipe.seed, step)
-        torch.manual_seed(draw.initial_seed())  # for dropout, which takes no generator
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_ratio * _schedule(step, recipe)
-        with compute.autocast():
-            loss = job.loss(network, draw)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss = _backward(shared, optimizer, compute, _seeds(recipe.seed, step, rank))
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
         _average(averaged, network, min(recipe.average_ratio, (step + 1) / (step + 10)))
-        smooth = _smoothed(job.name, smooth, loss.item(), step)
+        smooth = _smoothed(job.name, smooth, compute.processes.mean(loss), step)
+        if rank > 0:
+            continue
         around.progress(step + 1, recipe.steps, f"loss {smooth:.4f}")
         t_now_ns, last = monotonic_ns(), step + 1 == recipe.steps
         if last or t_now_ns - t_looked_ns > recipe.look_every_s * 1e9:
@@ -119,6 +139,21 @@ def fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
             save_state(state_file, step + 1, around.sizes, holders)
             t_saved_ns = monotonic_ns()
     return averaged
+
+
+def _backward(shared: nn.Module, optimizer: torch.optim.Optimizer, compute: Compute, seeds: tuple[int, ...]) -> Tensor:
+    """Leave the gradients of one random batch, and return its loss ()."""
+    draw = compute.generator(*seeds)
+    torch.manual_seed(draw.initial_seed())  # for dropout, which takes no generator
+    with compute.autocast():
+        loss: Tensor = shared(draw)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    return loss
+
+
+def _seeds(seed: int, step: int, rank: int) -> tuple[int, ...]:
+    return (seed, step, rank) if rank else (seed, step)
 
 
 def batch_of(n: int, size: int, draw: torch.Generator) -> Tensor:
