@@ -27,8 +27,9 @@ class CameraRenderer:
         width_px: int = WIDTH_PX,
         height_px: int = HEIGHT_PX,
         focal_px: float | None = None,
+        camera: mujoco.MjvCamera | None = None,
     ) -> None:
-        """Take the size of its pictures, and the focal length where it is not the model camera's."""
+        """Take the size of its pictures, and the focal length where it is not the model camera's; or another camera, which has its own."""
         self._model = model
         self._size_px = width_px, height_px
         self._fovy_deg = None if focal_px is None else 2 * float(np.degrees(np.arctan(height_px / 2 / focal_px)))
@@ -48,9 +49,7 @@ class CameraRenderer:
         ):
             self._scene.flags[flag] = False
         self._options = mujoco.MjvOption()
-        self._camera = mujoco.MjvCamera()
-        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
-        self._camera.fixedcamid = model.camera(CAMERA_NAME).id
+        self._camera = camera or _front_camera(model)
 
     def render(self, data: mujoco.MjData) -> tuple[Rgb, DepthMm]:
         """Colour (height, width, 3) and depth (height, width) in mm along the optical axis; 0 beyond the far plane."""
@@ -76,14 +75,19 @@ class CameraRenderer:
         return np.ascontiguousarray(rgb[::-1]), self._depth_mm(z_buffer[::-1])
 
     def _look(self, data: mujoco.MjData) -> None:
+        if self._fovy_deg is None:
+            self._update_scene(data)
+            return
         i_camera = self._camera.fixedcamid
         designed_deg = float(self._model.cam_fovy[i_camera])
-        if self._fovy_deg is not None:
-            self._model.cam_fovy[i_camera] = self._fovy_deg
+        self._model.cam_fovy[i_camera] = self._fovy_deg
+        self._update_scene(data)
+        self._model.cam_fovy[i_camera] = designed_deg
+
+    def _update_scene(self, data: mujoco.MjData) -> None:
         mujoco.mjv_updateScene(
             self._model, data, self._options, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL, self._scene
         )
-        self._model.cam_fovy[i_camera] = designed_deg
 
     def _depth_mm(self, z_buffer: NDArray[np.float32]) -> DepthMm:
         """Undoes the reversed-z projection (1 at the near plane, 0 at the far one)."""
@@ -93,6 +97,13 @@ class CameraRenderer:
         depth_mm = np.rint(depth_m * np.float32(1000.0))
         depth_mm[z_buffer <= 0.0] = 0.0
         return depth_mm.astype(np.uint16)
+
+
+def _front_camera(model: mujoco.MjModel) -> mujoco.MjvCamera:
+    camera = mujoco.MjvCamera()
+    camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+    camera.fixedcamid = model.camera(CAMERA_NAME).id
+    return camera
 
 
 def _free(context: mujoco.MjrContext, gl: mujoco.GLContext) -> None:
