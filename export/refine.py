@@ -63,6 +63,7 @@ class Refinement:
     play: Play | str  # a str: why the closed loop cannot be played
     start_stage: StartStage
     threads: int = 1  # of ONNX Runtime, for what is run on many frames
+    keep_fp32: bool = True  # False: fp32 is what all is made from and judged by, and stays behind
 
 
 def refine(source: Path, folder: Path, how: Refinement, provenance: Provenance | None = None) -> BundleManifest:
@@ -121,7 +122,13 @@ class _Refining:
         )
         manifest = replace(manifest, artefacts=self._played(manifest))
         write_manifest(manifest, half)
-        return replace(manifest, artefacts=self._ranked(manifest.artefacts))
+        ranked = self._ranked(manifest.artefacts)
+        return replace(manifest, artefacts=ranked if how.keep_fp32 else self._without_fp32(ranked))
+
+    def _without_fp32(self, artefacts: tuple[Artefact, ...]) -> tuple[Artefact, ...]:
+        for file in (*self._fp32.foresight.files, *self._fp32.action.files):
+            (self._half / file.file).unlink()
+        return tuple(one for one in artefacts if one.precision != "fp32")
 
     def _make(self, maker: Maker, precision: Precision) -> Artefact:
         """Make an artefact and measure its gates; where they fail, make it anew with more left in higher precision."""

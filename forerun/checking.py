@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interfaces.bundle_artefact import Artefact, Precision
+from interfaces.bundle_artefact import REFERENCES, Artefact, Precision
 from interfaces.bundle_manifest import BundleManifest
 from interfaces.errors import BundleError, ConfigError, DeviceError
 from interfaces.robot_config import RobotConfig
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from runtime.policy.bundle import LoadedBundle
     from runtime.policy.inference_choice import Inference
 
-_REFERENCES: tuple[Precision, ...] = ("fp32", "fp16")  # the nearest to torch first
 _ITSELF = "is itself what the others are compared with"
 
 
@@ -105,7 +104,7 @@ class Checker:
     def _open_reference(self) -> str:
         """Open what the others are compared with; return why that is not possible, "" where it is."""
         has = {artefact.precision for artefact in self._whole.manifest.artefacts}
-        for precision in _REFERENCES:
+        for precision in REFERENCES:
             if precision in has:
                 try:
                     self._reference = self._whole.opened(precision)

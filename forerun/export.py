@@ -48,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pin", nargs="+", default=(), metavar="BLOCK",
         help='blocks to keep in higher precision, as the sensitivity tables in the bundle name them: "*.conv_2.0", "action/*.film"',
     )  # fmt: skip
+    parser.add_argument(
+        "--no-fp32", action="store_true",
+        help="leave fp32 out of what is written: the largest, and no robot needs it; the bundle cannot be quantised anew then",
+    )  # fmt: skip
     parser.add_argument("--no-closed-loop", action="store_true", help="leave out the gate that plays in the simulator")
     parser.add_argument("--robot", type=Path, default=SIMULATED_ROBOT, help="robot file of the simulator")
     parser.add_argument("--seeds", type=count, default=100, help="episodes a task of the closed-loop gate; default 100")
@@ -66,6 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
     from export.refine import refine
     from forerun.stages import stages
 
+    if arguments.no_fp32 and "fp16" not in arguments.precisions:
+        raise RefusedError(
+            "--no-fp32: then fp16 is what `forerun check` and `forerun build` compare with; add it to --precisions"
+        )
     try:
         _require_room(arguments.bundle)
         with tempfile.TemporaryDirectory(prefix="forerun-export-") as name, stages() as start_stage:
@@ -170,6 +178,7 @@ def _refinement(
         play=why_not or played,
         start_stage=start_stage,
         threads=arguments.workers,
+        keep_fp32=not arguments.no_fp32,
     )
 
 

@@ -15,6 +15,7 @@ from interfaces.toml_loader import require
 
 Precision = Literal["fp32", "fp16", "cpu-int8", "trt-int8"]
 WEIGHTS_SUFFIX = ".weights"  # foresight.fp16.onnx.weights: of a graph above 2 GB
+REFERENCES: tuple[Precision, ...] = ("fp32", "fp16")  # that the others are compared with: the nearest to torch first
 ON_PROCESSOR: tuple[Precision, ...] = ("fp32", "cpu-int8", "fp16")  # that ONNX Runtime may choose by itself
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from export.engines.candidates import BundleSource
 from export.engines.trial import Arrays, answers
+from interfaces.bundle_artefact import REFERENCES
 from interfaces.bundle_manifest import GraphSpec
 from interfaces.engine import Engine
 from interfaces.errors import ConfigError
@@ -59,7 +60,7 @@ class Evidence:
 
 
 def gather_evidence(bundle: BundleSource, open_reference: OpenReference, progress: Progress) -> Evidence:
-    """Return the evidence in a bundle; the fp32 graphs are run on its held-out frames, which takes a while.
+    """Return the evidence in a bundle; its fp32 graphs, or fp16 where it has none, are run on its held-out frames, which takes a while.
 
     Raises ConfigError naming what is damaged or does not fit, BundleError, DeviceError, OSError.
     """
@@ -68,9 +69,10 @@ def gather_evidence(bundle: BundleSource, open_reference: OpenReference, progres
     path = bundle.folder / manifest.parity.file
     parity = read_npz(str(path), path.read_bytes())
     _check_parity(str(path), parity, specs)
-    artefact = bundle.artefact("fp32")
+    artefact = next(filter(None, map(bundle.artefact, REFERENCES)), None)
     if manifest.heldout is None or artefact is None:
-        why = "the bundle has no held-out frames" if manifest.heldout is None else "the bundle has no fp32 graphs"
+        none = "the bundle has neither fp32 nor fp16 graphs"
+        why = "the bundle has no held-out frames" if manifest.heldout is None else none
         return Evidence(specs=specs, parity=parity, reference=None, why_none=why)
     path = bundle.folder / manifest.heldout.file
     samples = read_samples(path)

@@ -129,6 +129,15 @@ def test_every_precision_is_made_gated_and_named_in_the_manifest(source: Path, t
     }
 
 
+def test_fp32_stays_behind_where_nobody_wants_it(source: Path, tmp_path: Path) -> None:
+    refine(source, tmp_path / "lean", replace(HOW, precisions=("fp16",), keep_fp32=False))
+    manifest = load_manifest(tmp_path / "lean")
+    assert [artefact.precision for artefact in manifest.artefacts] == ["fp16"]
+    assert {path.name for path in (tmp_path / "lean").iterdir()} == {"manifest.toml", *bundle_files(manifest)}
+    with pytest.raises(BundleError, match="no fp32 artefact, only fp16"):
+        refine(tmp_path / "lean", tmp_path / "again", HOW)
+
+
 def test_an_artefact_that_loses_in_the_closed_loop_is_not_ready(source: Path, tmp_path: Path) -> None:
     def play(folder: Path, precision: Precision, _progress: Progress) -> Outcomes:
         assert load_manifest(folder).artefact(precision).ready

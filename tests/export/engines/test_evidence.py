@@ -33,10 +33,19 @@ def test_a_parity_file_that_is_not_the_graphs_is_refused(source: BundleSource, g
             gathered(source)
 
 
-def test_without_fp32_graphs_there_is_no_reference(source: BundleSource, gathered: Gathered) -> None:
+def test_fp16_is_the_reference_where_there_is_no_fp32(source: BundleSource, gathered: Gathered) -> None:
     artefacts = tuple(one for one in source.manifest.artefacts if one.precision != "fp32")
     found = gathered(BundleSource(source.folder, replace(source.manifest, artefacts=artefacts)))
-    assert (found.reference, found.why_none) == (None, "the bundle has no fp32 graphs")
+    exact = gathered(source).reference
+    assert found.reference is not None
+    assert exact is not None
+    assert 0.0 < np.abs(found.reference.positions - exact.positions).max() < 0.01
+
+
+def test_without_graphs_in_floats_there_is_no_reference(source: BundleSource, gathered: Gathered) -> None:
+    artefacts = tuple(one for one in source.manifest.artefacts if one.precision not in {"fp32", "fp16"})
+    found = gathered(BundleSource(source.folder, replace(source.manifest, artefacts=artefacts)))
+    assert (found.reference, found.why_none) == (None, "the bundle has neither fp32 nor fp16 graphs")
     assert set(found.inputs("action")) == {"tokens", "joints", "foresight_age", "noise"}
 
 
