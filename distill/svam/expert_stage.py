@@ -22,8 +22,12 @@ class ExpertJob:
     """A foresight, fresh joints and an age in, a chunk of joint targets out."""
 
     def __init__(
-        self, name: str, policy: SvamPolicy, demonstrated: Demonstrated, foresights: Foresights, batch_size: int
+        self, name: str, policy: SvamPolicy, told: tuple[Demonstrated, Foresights], batch_size: int, n_draws: int = 1
     ) -> None:
+        """Take how many pictures make a batch, and how many ages, joints and noises are drawn for each.
+
+        To condense a foresight costs seven times what a chunk costs, so a second chunk of the same foresight comes cheap.
+        """
         self.name = name
         policy.requires_grad_(requires_grad=False)
         learning = (policy.condenser, policy.encoder, policy.action)
@@ -31,15 +35,18 @@ class ExpertJob:
             part.requires_grad_(requires_grad=True)
         self.network: nn.Module = policy
         self.hot: tuple[nn.Module, ...] = learning
-        self._demonstrated, self._foresights, self._batch_size = demonstrated, foresights, batch_size
+        self._demonstrated, self._foresights = told
+        self._batch_size, self._n_draws = batch_size, n_draws
 
     def loss(self, network: nn.Module, draw: torch.Generator) -> Tensor:
         """Return the objective's loss on a random batch."""
         assert isinstance(network, SvamPolicy)
         learnt = self._demonstrated.chosen.learnt
         picture = learnt[batch_of(len(learnt), self._batch_size, draw).cpu().numpy()]
-        batch = self._demonstrated.batch(picture, np.random.default_rng(draw.initial_seed()), draw.device)
-        tokens = tokens_of(network, self._foresights.read(batch.picture, draw.device), batch.task)
+        rng = np.random.default_rng(draw.initial_seed())
+        batch = self._demonstrated.batch(np.repeat(picture, self._n_draws), rng, draw.device)
+        foresight = self._foresights.read(picture, draw.device)
+        tokens = tokens_of(network, foresight, batch.task[:: self._n_draws]).repeat_interleave(self._n_draws, dim=0)
         noise = normal_like(batch.target_rad, draw)
         return network.action_loss(tokens, batch.joints_rad, batch.age_s, batch.target_rad, noise).mean()
 

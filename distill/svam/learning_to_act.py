@@ -68,7 +68,7 @@ def _fit(
         write_foresights(run, policy, foresights, demonstrated.chosen.all)
     if name == "expert":
         demonstrated.fit_statistics(policy)
-    job = ExpertJob(name, policy, demonstrated, foresights, plan.batch_size)
+    job = ExpertJob(name, policy, told, plan.batch_size, run.recipe.expert.draws_per_picture)
     sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": run.recipe.expert.objective}
     trained = run.fit(job, plan, sizes)
     assert isinstance(trained, SvamPolicy)

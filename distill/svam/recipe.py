@@ -10,7 +10,6 @@ from distill.fitting import FitRecipe
 from distill.recipe import FORMAT, DemonstrationRecipe
 from interfaces.toml_loader import load_toml, require
 from models.svam.config import SvamConfig
-from sim.robot_model import JOINT_NAMES
 
 # What the students' targets are of: the video that the model makes of the very noise behind their features (S-VAM); what really
 # followed; or a video of the same clip from another noise (the pairing that S-VAM keeps, broken).
@@ -91,6 +90,7 @@ class ExpertRecipe:
     age_max_ms: float
     joint_noise_rad: float
     state_dropout_ratio: float
+    draws_per_picture: int = 1  # ages, joints and noises in a batch, which has fit.batch_size pictures
     sees: Literal["foresight", "features", "frame"] = "foresight"  # as of `SvamConfig`
     joints: bool = True  # whether it reads the joints, too; else they are only what its chunks are relative to
     recovery: FitRecipe | None = (
@@ -101,7 +101,8 @@ class ExpertRecipe:
         """Check the ages."""
         ages = (self.age_min_ms, self.age_typical_ms, self.age_max_ms)
         require(0 < ages[0] < ages[1] <= ages[2], "age_max_ms", ages, "min < typical <= max, all above 0")
-        require(self.demonstrations > 0, "demonstrations", self.demonstrations, "above 0")
+        for key in ("demonstrations", "draws_per_picture"):
+            require(getattr(self, key) > 0, key, getattr(self, key), "above 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +143,11 @@ class SvamRecipe:
             f"a multiple of {1000.0 / self.demonstrations.picture_rate_hz:g}, the time between recorded pictures",
         )  # fmt: skip
 
+        grid_ms = 1000.0 * self.demonstrations.facts.step_s
+        for key in ("step_ms", "first_ms"):
+            value = getattr(self, key)
+            require(value > 0 and value % grid_ms == 0, key, value, f"a multiple of {grid_ms:g}, the recording's grid")
+
     @property
     def stride(self) -> int:
         """Return how many recorded pictures lie between two foreseen ones, the later of them counted."""
@@ -149,9 +155,10 @@ class SvamRecipe:
 
     def config(self) -> SvamConfig:
         """Return the sizes of all networks."""
-        sizes = self.sizes
+        sizes, world = self.sizes, self.demonstrations.facts
         return SvamConfig.small_transformer(
-            joints=JOINT_NAMES, instructions=self.demonstrations.instructions,
+            joints=world.joints, instructions=self.demonstrations.instructions,
+            camera=world.camera, width_px=world.width_px, height_px=world.height_px, crop_px=world.crop_px,
             horizon=self.horizon, step_ms=self.step_ms, first_ms=self.first_ms,
             video_px=self.demonstrations.video_px, n_frames=sizes.n_frames, frame_step_ms=sizes.frame_step_ms,
             latent_channels=sizes.latent_channels, vae_channels=sizes.autoencoder_channels,

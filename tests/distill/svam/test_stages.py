@@ -50,6 +50,7 @@ def tiny_recipe() -> SvamRecipe:
         expert=replace(
             recipe.expert,
             demonstrations=1,
+            draws_per_picture=2,
             fit=replace(recipe.expert.fit, steps=3, batch_size=4),
             recovery=replace(recipe.expert.fit, steps=2, batch_size=4),
         ),
@@ -109,7 +110,7 @@ def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> N
     assert (stages.done["autoencoder"], stages.done["video"], stages.done["self-distillation set"]) == (3, 3, 2)
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
-        "depth-teacher.pt", "semantic-basis.pt", "students.pt",
+        "depth-teacher.pt", "semantic-basis.pt", "students.pt", "made-from.json",
         "foresights", "first.pt", "policy.pt", "samples.npz",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
