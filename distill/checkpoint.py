@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from interfaces.durable import sync_folder
@@ -31,6 +32,17 @@ def load_state(path: Path, sizes: dict[str, Any], holders: Holders, device: torc
     for name, holder in holders.items():
         holder.load_state_dict(saved[name])
     return int(saved["step"])
+
+
+def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
+    """Write an .npz atomically and durably. Raises OSError."""
+    half = path.with_suffix(".half.npz")
+    with half.open("wb") as file:
+        np.savez(file, **arrays)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)
+    sync_folder(path.parent)
 
 
 def write_torch(path: Path, content: dict[str, Any]) -> None:

@@ -140,6 +140,7 @@ class Together:
     @contextmanager
     def first_alone(self, stage: str) -> Generator[None]:
         """Let the first process through, and then the others."""
+        self._meet(stage)  # until here each has decided from the same files what there is to do
         if self.rank > 0:
             self._meet(stage)
         yield

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -70,9 +71,19 @@ def read_shard(path: Path, key: str) -> NDArray[Any]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return file[key]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ConfigError(
-            str(path), "file", f"{key} cannot be read ({error})", "a whole shard; delete it to record it again"
+            str(path), "file", f"{key} cannot be read ({error})", "a whole file; delete it to have it made again"
+        ) from None
+
+
+def open_array(path: Path, mode: Literal["r", "c"] = "r") -> NDArray[Any]:
+    """Return the array in a .npy file, read where it is asked for; raises ConfigError when the file is damaged."""
+    try:
+        return np.load(path, mmap_mode=mode, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ConfigError(
+            str(path), "file", f"it cannot be read ({error})", "a whole file; delete it to have it made again"
         ) from None
 
 

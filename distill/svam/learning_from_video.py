@@ -13,18 +13,19 @@ import numpy as np
 import torch
 
 from distill.checkpoint import check_sizes, read_torch, write_torch
+from distill.lineage import fingerprint
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import LATENTS_FILE, ClipIndex, read_pictures, read_shard
-from distill.svam.run import Run, finish, load
+from distill.svam.clips import LATENTS_FILE, ClipIndex, open_array, read_pictures, read_shard
+from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, STUDENTS_FILE, Run, finish, load
 from distill.svam.self_distillation import record_files
 from distill.svam.student_stage import Records, Students, StudentsJob
-from distill.svam.targets import Futures, targets_file, write_targets
+from distill.svam.targets import Futures, targets_file, targets_pattern, write_targets
 from distill.svam.teacher_stage import DepthJob, SemanticBasis, Teachers, fit_basis
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.mobile_sam import MobileSamEncoder, load_mobile_sam
 from models.svam.policy import SvamPolicy
 
-DEPTH_FILE, BASIS_FILE, STUDENTS_FILE = "depth-teacher.pt", "semantic-basis.pt", "students.pt"
+DEPTH_FILE, BASIS_FILE = "depth-teacher.pt", "semantic-basis.pt"
 _MEASURED = 2048  # pictures behind the mean and spread of geometric features
 
 
@@ -34,22 +35,26 @@ def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: Cl
         return
     path, sizes, kind = run.folder / STUDENTS_FILE, _student_sizes(run), run.recipe.students.targets
     students = Students(policy)
-    if not path.exists():
+    files = [(file, targets_file(file, kind)) for file in record_files(run.recipe.self_distillation, run.records)]
+    targets = f"foreseen/{targets_pattern(kind)}"
+    if path.exists():
+        run.made_from((STUDENTS_FILE,), RECORDS, targets)
+    else:
         pictures = read_pictures(shards, len(index))
-        records = record_files(run.recipe.self_distillation, run.records)
-        files = [(file, targets_file(file, kind)) for file in records]
         if not all(target.exists() for _, target in files):
             futures = _futures(run, policy, pictures, index)
             teachers = _teachers(run, policy, shards, pictures, index)
-            with run.memory("targets"):
+            run.made_from((targets,), RECORDS, DEPTH_FILE, BASIS_FILE, AUTOENCODER_FILE)
+            with run.first_alone("targets"), run.memory("targets"):
                 write_targets(teachers, futures, kind, files, run.start_stage("targets"))
+        run.made_from((STUDENTS_FILE, "students.state"), RECORDS, targets)
         job = StudentsJob(students, Records(files, pictures), run.recipe.students.fit.batch_size)
-        finish(path, sizes, run.fit(job, run.recipe.students.fit, sizes))
+        finish(run, path, sizes, run.fit(job, run.recipe.students.fit, sizes))
     load(path, sizes, students)
 
 
 def _futures(run: Run, policy: SvamPolicy, pictures: np.ndarray[Any, np.dtype[np.uint8]], index: ClipIndex) -> Futures:
-    latents = np.load(run.folder / LATENTS_FILE, mmap_mode="r")
+    latents = open_array(run.folder / LATENTS_FILE)
     return Futures(
         recipe=run.recipe, policy=policy, pictures=pictures, latents=latents, index=index, compute=run.compute
     )
@@ -62,6 +67,7 @@ def _teachers(
     sam = load_mobile_sam(run.beside_recipe(recipe.mobile_sam)).to(run.compute.device)
     depth, path, sizes = DepthTeacher(recipe.geometric_dim), run.folder / DEPTH_FILE, {"dim": recipe.geometric_dim}
     run.compute.laid_out(depth)
+    run.made_from((DEPTH_FILE, "depth-teacher.state"), EPISODES)
     learnt = np.flatnonzero(~index.held_out)
     if not path.exists():
         depth_mm = np.concatenate([read_shard(shard, "depth_mm") for shard in shards])
@@ -69,7 +75,7 @@ def _teachers(
         trained = run.fit(job, recipe.depth, sizes)
         assert isinstance(trained, DepthTeacher)
         trained.fit_features(_some(run, pictures, learnt, _MEASURED))
-        finish(path, sizes, trained)
+        finish(run, path, sizes, trained)
     load(path, sizes, depth)
     basis = _basis(run, sam, _some(run, pictures, learnt, recipe.basis_pictures), grid)
     return Teachers(depth=depth.to(run.compute.device), sam=sam, basis=basis, grid=grid, sam_px=recipe.mobile_sam_px)
@@ -78,10 +84,12 @@ def _teachers(
 def _basis(run: Run, sam: MobileSamEncoder, pictures: torch.Tensor, grid: int) -> SemanticBasis:
     recipe, path = run.recipe.teachers, run.folder / BASIS_FILE
     sizes = {"semantic_dim": recipe.semantic_dim, "mobile_sam_px": recipe.mobile_sam_px}
-    if not path.exists():
-        with run.compute.autocast():
+    weights = run.beside_recipe(recipe.mobile_sam)
+    run.made_from((BASIS_FILE,), EPISODES, mobile_sam=fingerprint(weights.parent, weights.name))
+    with run.first_alone("semantic basis"), run.compute.autocast():
+        if not path.exists():
             found = fit_basis(sam, pictures, grid, recipe.mobile_sam_px, recipe.semantic_dim)
-        write_torch(path, {"sizes": sizes, **asdict(found)})
+            write_torch(path, {"sizes": sizes, **asdict(found)})
     saved = read_torch(path, run.compute.device)
     check_sizes(path, saved, sizes)
     return SemanticBasis(mean=saved["mean"], directions=saved["directions"], scale_ratio=saved["scale_ratio"])

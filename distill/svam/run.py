@@ -14,9 +14,13 @@ from torch import nn
 from distill.checkpoint import check_sizes, read_torch, write_torch
 from distill.compute import Compute, memory_for
 from distill.fitting import FitRecipe, Job, Surroundings, fit
+from distill.lineage import check_lineage
 from distill.svam.figures import add_figures
 from distill.svam.recipe import SvamRecipe
 from interfaces.progress import StartStage
+
+AUTOENCODER_FILE, VIDEO_FILE, STUDENTS_FILE = "autoencoder.pt", "video.pt", "students.pt"
+EPISODES, RECOVERIES, RECORDS = "episodes/expert-*.npz", "episodes/recovery-*.npz", "foreseen/records-*.npz"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,24 @@ class Run:
         """Return what says in one line when memory does not suffice."""
         return memory_for(stage)
 
+    @property
+    def first(self) -> bool:
+        """Return whether this is the process that writes files, of several or of one."""
+        return self.compute.processes.rank == 0
+
+    def first_alone(self, stage: str) -> AbstractContextManager[None]:
+        """Return what lets the first of several processes through, and then the others, who find its files."""
+        return self.compute.processes.first_alone(stage)
+
+    def made_from(self, made: tuple[str, ...], *files: str, **told: Any) -> None:
+        """Note what an artefact is made from, or raise ConfigError where it is there and was made from something else.
+
+        `made` is the artefact and the state of its stage, `files` what it is made from: paths or patterns in the run's folder;
+        `told` is what the recipe says.
+        """
+        if self.first:
+            check_lineage(self.folder, made, files, told)
+
     def fit(self, job: Job, plan: FitRecipe, sizes: dict[str, Any]) -> nn.Module:
         """Return the job's trained network."""
         around = Surroundings(
@@ -62,10 +84,12 @@ class Run:
             return fit(job, plan, around)
 
 
-def finish(path: Path, sizes: dict[str, Any], network: nn.Module) -> None:
+def finish(run: Run, path: Path, sizes: dict[str, Any], network: nn.Module) -> None:
     """Write a trained network, and delete the state that it was trained from."""
-    write_torch(path, {"sizes": sizes, "weights": network.state_dict()})
-    path.with_suffix(".state").unlink(missing_ok=True)
+    with run.first_alone(path.name):
+        if run.first:
+            write_torch(path, {"sizes": sizes, "weights": network.state_dict()})
+            path.with_suffix(".state").unlink(missing_ok=True)
 
 
 def load(path: Path, sizes: dict[str, Any], network: nn.Module) -> None:

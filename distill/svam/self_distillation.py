@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill.checkpoint import write_arrays
 from distill.compute import Compute
 from distill.svam.clips import LatentClips
 from distill.svam.recipe import SelfDistillationRecipe
-from interfaces.durable import sync_folder
 from interfaces.progress import Progress
 from models.svam.policy import SvamPolicy
 
@@ -86,20 +85,13 @@ def generate_records(
         with compute.autocast():
             features = video.features(noise, frame, text)
             latents = video.sample(noise, frame, text, recipe.steps)
-        _write(
-            path,
-            clip=plan.clip[chosen], noise_seed=plan.noise_seed[chosen], task=task.cpu().numpy(),
-            features=_half(features), latents=_half(latents),
-        )  # fmt: skip
+        arrays = {
+            "clip": plan.clip[chosen], "noise_seed": plan.noise_seed[chosen], "task": task.cpu().numpy(),
+            "features": _half(features), "latents": _half(latents),
+        }  # fmt: skip
+        write_arrays(path, arrays)
         progress(number + 1, len(files), f"{recipe.batch_size} videos each, {recipe.steps} steps")
 
 
 def _half(values: Tensor) -> NDArray[np.float16]:
     return values.cpu().to(torch.float16).numpy()
-
-
-def _write(path: Path, **arrays: NDArray[Any]) -> None:
-    half = path.with_suffix(".half.npz")
-    np.savez(half, **arrays)  # pyright: ignore[reportArgumentType] - numpy's stub mixes up its keywords
-    half.replace(path)
-    sync_folder(path.parent)

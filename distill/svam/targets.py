@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill.checkpoint import write_arrays
 from distill.compute import Compute
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import ClipIndex, read_shard
 from distill.svam.recipe import SvamRecipe, TargetKind
 from distill.svam.self_distillation import noise_of, other_noise_seeds
 from distill.svam.teacher_stage import Teachers
-from interfaces.durable import sync_folder
 from interfaces.progress import Progress
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.policy import SvamPolicy
@@ -82,6 +82,11 @@ def targets_file(records: Path, kind: TargetKind = "generated") -> Path:
     return records.with_name(records.name.replace("records", "targets" if kind == "generated" else f"targets-{kind}"))
 
 
+def targets_pattern(kind: TargetKind) -> str:
+    """Return what the names of all files of targets of a kind are like."""
+    return targets_file(Path("records-[0-9]*.npz"), kind).name
+
+
 @torch.no_grad()
 def write_targets(
     teachers: Teachers, futures: Futures, kind: TargetKind, files: list[tuple[Path, Path]], progress: Progress
@@ -100,17 +105,10 @@ def write_targets(
             halves = features.cpu().to(torch.float16).numpy()
             arrays[f"{name}_now"] = halves[: len(now)]  # (record, S, dim)
             arrays[name] = halves[len(now) :].reshape(*future.shape[:2], *halves.shape[1:])  # (record, T, S, dim)
-        _write(target, arrays)
+        write_arrays(target, arrays)
         progress(number + 1, len(files), f"{len(now) * (1 + future.shape[1])} pictures each")
 
 
 def _as_bytes(pictures: Tensor) -> NDArray[np.uint8]:
     """Return (B, T, p, p, 3)."""
     return (127.5 * (pictures + 1.0)).round().byte().permute(0, 1, 3, 4, 2).cpu().numpy()
-
-
-def _write(target: Path, arrays: dict[str, Any]) -> None:
-    half = target.with_suffix(".half.npz")
-    np.savez(half, **arrays)
-    half.replace(target)
-    sync_folder(target.parent)
