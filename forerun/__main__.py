@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": "decide again what a flight record says was decided, and compare command by command",
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
+    "show": "pictures of what is inside a policy: what it foresees, beside what then happened",
     "export": "turn a trained policy into a bundle",
     "build": "build the TensorRT engines of a bundle on the robot, and keep the fastest that pass",
     "check": "prove on this machine that what runs is what was trained: every file, signature and gate of a bundle",

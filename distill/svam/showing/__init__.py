@@ -1,0 +1,1 @@
+"""What a trained S-VAM foresees, beside what then happened: measured, and drawn for people."""

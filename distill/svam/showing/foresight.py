@@ -1,0 +1,112 @@
+"""Writes a picture for each episode, and what was measured for them as one file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from distill.compute import choose_compute
+from distill.svam.showing.composed import compose
+from distill.svam.showing.eyes import Eyes, open_eyes
+from distill.svam.showing.page import draw_page
+from distill.svam.showing.palette import fit_palette
+from distill.svam.showing.watched import Moment, Onlooker, moment_of
+from interfaces.durable import write_whole
+from interfaces.errors import RefusedError
+from interfaces.progress import Progress, StartStage
+from sim.tasks import TASKS
+
+FIGURES_FILE = "foresight.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForesightPlan:
+    """What to show."""
+
+    run: Path  # the folder of a finished run
+    out: Path  # where pictures go
+    mobile_sam: Path
+    tasks: tuple[str, ...]  # none: all that the policy follows
+    first_seed: int
+    n_seeds: int
+    instant_s: float | None  # None: where most moves
+    n_steps: int  # of the generated video
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureMade:
+    """One picture, and its figures: means over the foreseen frames."""
+
+    path: Path
+    task: str
+    seed: int
+    instant_s: float
+    figures: dict[str, float]
+
+
+def show_foresight(plan: ForesightPlan, start_stage: StartStage) -> tuple[list[PictureMade], tuple[str, ...]]:
+    """Write foresight-<task>-<seed>.png for each episode, then foresight.json; return what was made, and what was missing.
+
+    Raises ConfigError where the run holds no whole policy, RefusedError at a task or an instant that is not there, OSError.
+    """
+    compute = choose_compute(plan.threads)
+    eyes = open_eyes(plan.run, plan.mobile_sam, compute.device)
+    known = tuple(name for name in eyes.policy.config.instructions if name in TASKS)
+    tasks = _chosen(plan, known)
+    plan.out.mkdir(parents=True, exist_ok=True)
+    onlooker = Onlooker(eyes.policy.config)
+    try:
+        moments = _watch(plan, eyes, onlooker, tasks, start_stage("episodes"))
+        palette = fit_palette(eyes, onlooker, known, start_stage("colours"))
+    finally:
+        onlooker.close()
+    tell, made = start_stage("pictures"), list[PictureMade]()
+    for moment in moments:
+        shown = compose(eyes, palette, moment, plan.n_steps)
+        path = plan.out / f"foresight-{moment.task}-{moment.seed}.png"
+        write_whole(path, draw_page(shown.page))
+        made.append(
+            PictureMade(
+                path=path, task=moment.task, seed=moment.seed, instant_s=moment.instant_s, figures=shown.figures
+            )
+        )
+        tell(len(made), len(moments), path.name)
+    _write_figures(plan, made)
+    return made, tuple(eyes.missing.values())
+
+
+def _chosen(plan: ForesightPlan, known: tuple[str, ...]) -> tuple[str, ...]:
+    if not known:
+        raise RefusedError(
+            f"{plan.run}: the policy follows no task of the simulated SO-101; expected some of {', '.join(TASKS)}"
+        )
+    if strange := [task for task in plan.tasks if task not in known]:
+        raise RefusedError(
+            f"--tasks: the policy does not follow {', '.join(strange)}; expected some of {', '.join(known)}"
+        )
+    return plan.tasks or known
+
+
+def _watch(
+    plan: ForesightPlan, eyes: Eyes, onlooker: Onlooker, tasks: tuple[str, ...], progress: Progress
+) -> list[Moment]:
+    """Return all moments, before anything is drawn: what is refused is refused at once."""
+    episodes = [(task, plan.first_seed + number) for task in tasks for number in range(plan.n_seeds)]
+    moments: list[Moment] = []
+    for task, seed in episodes:
+        moments.append(moment_of(onlooker.watch(task, seed), eyes.policy.config.n_frames, plan.instant_s))
+        progress(len(moments), len(episodes), f"{task} {seed}")
+    return moments
+
+
+def _write_figures(plan: ForesightPlan, made: list[PictureMade]) -> None:
+    told = [
+        {"picture": one.path.name, "task": one.task, "seed": one.seed, "instant_s": round(one.instant_s, 3)}
+        | {name: round(value, 4) for name, value in one.figures.items()}
+        for one in made
+    ]
+    write_whole(
+        plan.out / FIGURES_FILE, (json.dumps({"steps": plan.n_steps, "pictures": told}, indent=1) + "\n").encode()
+    )

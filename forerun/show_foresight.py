@@ -1,0 +1,92 @@
+"""What an S-VAM policy foresees, beside what then really happened: one picture an episode, and figures that keep it honest.
+
+The scripted expert plays episodes that were not trained on. At one instant the policy is shown the camera's picture; drawn are the
+video that it generates from its own noise, and its semantic and geometric foresight, each over what the camera and the teachers saw
+afterwards. "If nothing moved" is what holding the present frame still would have scored: a foresight below that foresees nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forerun.defaults import count
+from interfaces.errors import ConfigError, RefusedError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from distill.svam.showing.foresight import PictureMade
+
+_MOBILE_SAM = Path("distill/recipes/mobile_sam.pt")  # where the recipes look for it
+_COLUMNS = {  # figure -> head of its column
+    "generated_psnr_db": "generated", "still_psnr_db": "if still",
+    "semantic_error_ratio": "semantic", "semantic_still_error_ratio": "if still",
+    "depth_error_mm": "depth", "depth_still_error_mm": "if still",
+}  # fmt: skip
+_UNITS = ("dB", "dB", "", "", "mm", "mm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("run", type=Path, help="folder of a finished run of `forerun distill`")
+    parser.add_argument("--tasks", nargs="+", default=[], metavar="TASK", help="default: all that the policy follows")
+    parser.add_argument("--seeds", type=count, default=1, metavar="N", help="episodes a task; default 1")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="S", help="training uses seeds from 100000 on")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="default RUN/pictures")
+    parser.add_argument(
+        "--instant", type=float, metavar="S",
+        help="seconds into the episode; default: the instant after which most really moves",
+    )  # fmt: skip
+    parser.add_argument("--steps", type=count, default=10, metavar="N", help="of the generated video; default 10")
+    parser.add_argument(
+        "--mobile-sam", type=Path, default=_MOBILE_SAM, metavar="FILE",
+        help=f"the semantic teacher's weights; default {_MOBILE_SAM}",
+    )  # fmt: skip
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw with a progress bar a stage, and print the figures."""
+    from rich.console import Console
+
+    from forerun.stages import stages
+
+    try:
+        from distill.svam.showing.foresight import ForesightPlan, show_foresight
+    except ModuleNotFoundError as error:
+        if error.name != "matplotlib":
+            raise
+        raise RefusedError("matplotlib is not installed: pip install matplotlib") from error
+    plan = ForesightPlan(
+        run=arguments.run, out=arguments.out or arguments.run / "pictures", mobile_sam=arguments.mobile_sam,
+        tasks=tuple(arguments.tasks), first_seed=arguments.first_seed, n_seeds=arguments.seeds,
+        instant_s=arguments.instant, n_steps=arguments.steps, threads=os.cpu_count() or 1,
+    )  # fmt: skip
+    try:
+        with stages() as start_stage:
+            made, missing = show_foresight(plan, start_stage)
+    except OSError as error:
+        raise ConfigError(
+            str(error.filename or plan.out), "--out", error.strerror, "a folder that can be written"
+        ) from error
+    Console().print(_table(made))
+    for line in missing:
+        print(f"note: {line}")
+    print(f"{plan.out}: {len(made)} pictures, and foresight.json with these figures")
+    return 0
+
+
+def _table(made: list[PictureMade]) -> Table:
+    from rich.table import Table
+
+    table = Table("task", "seed", "at", title="means over the foreseen frames", title_justify="left", box=None)
+    told = [(name, head, unit) for (name, head), unit in zip(_COLUMNS.items(), _UNITS, strict=True)]
+    told = [column for column in told if column[0] in made[0].figures]
+    for _, head, _ in told:
+        table.add_column(head, justify="right")
+    for one in made:
+        cells = (f"{one.figures[name]:.2f} {unit}".strip() for name, _, unit in told)
+        table.add_row(one.task, str(one.seed), f"{one.instant_s:.2f} s", *cells)
+    return table
