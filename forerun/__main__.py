@@ -8,7 +8,8 @@ import sys
 
 from interfaces.errors import ForerunError
 
-# name -> what it is for; `forerun/<name>.py` has add_arguments(parser) and run(arguments) -> exit status
+# name -> what it is for; `forerun/<name>.py` has add_arguments(parser) and run(arguments) -> exit status.
+# A name of two words is one of the first word's commands with options of its own: "eval metaworld" is forerun/eval_metaworld.py.
 COMMANDS = {
     "demo": "run the closed loop on the simulated robot in real time, and show what happened",
     "eval": "measure success over many seeds, in lockstep on a virtual clock, on all cores",
@@ -35,6 +36,7 @@ COMMANDS = {
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
     "show": "pictures of what is inside a policy: what it foresees, beside what then happened",
+    "study": "compare policies that differ in one thing each: train them from one finished run, and try them all",
     "export": "turn a trained policy into a bundle",
     "build": "build the TensorRT engines of a bundle on the robot, and keep the fastest that pass",
     "check": "prove on this machine that what runs is what was trained: every file, signature and gate of a bundle",
@@ -46,16 +48,17 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; return its exit status: 0 good, 1 failed, 2 refused what it was given, 130 interrupted."""
     arguments = sys.argv[1:] if argv is None else argv
-    name = arguments[0] if arguments else "--help"
+    n_words = 2 if " ".join(arguments[:2]) in COMMANDS else 1
+    name = " ".join(arguments[:n_words]) or "--help"
     if name not in COMMANDS:
         return _help(name)
-    command = importlib.import_module(f"forerun.{name}")
+    command = importlib.import_module(f"forerun.{name.replace(' ', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"forerun {name}", description=command.__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     command.add_arguments(parser)
     try:
-        return int(command.run(parser.parse_args(arguments[1:])))
+        return int(command.run(parser.parse_args(arguments[n_words:])))
     except ForerunError as error:
         print(f"forerun {name}: {error}", file=sys.stderr)
         return 2
@@ -67,7 +70,7 @@ def main(argv: list[str] | None = None) -> int:
 def _help(name: str) -> int:
     asked = name in {"-h", "--help", "help"}
     lines = ["usage: forerun COMMAND [options]      forerun COMMAND --help tells more", ""]
-    lines += [f"  {command:<10}{purpose}" for command, purpose in COMMANDS.items()]
+    lines += [f"  {command:<15} {purpose}" for command, purpose in COMMANDS.items()]
     if not asked:
         lines = [f"forerun: there is no command {name!r}", "", *lines]
     print("\n".join(lines), file=sys.stdout if asked else sys.stderr)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE_ROBOT = Path(__file__).parents[1] / "robots" / "so101.toml"
 SIMULATED_ROBOT = Path(__file__).parents[1] / "robots" / "simulated.toml"
 TASKS = ("reach", "push", "press", "lift", "choose")
+SHIFTS = ("none", "camera", "looks", "clutter", "pushed")
 BUSES = ("feetech", "dynamixel", "damiao", "robstride", "odrive", "cia402")  # families of motors with a driver
 
 

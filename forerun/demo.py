@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--bus", choices=BUSES, help="put motors of another family, with their bus and driver, into the arm"
     )
     parser.add_argument("--bundle", type=Path, help="bundle instead of the robot file's")
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, help="default all that the bundle knows")
     parser.add_argument("--seeds", type=int, default=3, help="episodes a task; default 3")
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument(
@@ -39,12 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     from bench.closed_loop.demonstration import Demonstration, demonstrate
     from bench.closed_loop.other_bus import write_on_bus
+    from forerun.tasks_to_play import tasks_to_play
+    from interfaces.bundle_manifest import load_manifest
+    from interfaces.robot_config import load_robot
+    from runtime.policy.bundle import bundle_folder
 
+    bundle = arguments.bundle or bundle_folder(arguments.robot, load_robot(arguments.robot))
+    tasks = tasks_to_play(arguments.tasks, load_manifest(bundle))
     robot_file = write_on_bus(arguments.robot, arguments.bus, arguments.out) if arguments.bus else arguments.robot
     plan = Demonstration(
         robot_file=robot_file,
         bundle=arguments.bundle,
-        tasks=tuple(arguments.tasks),
+        tasks=tasks,
         n_seeds=arguments.seeds,
         first_seed=arguments.first_seed,
         time_limit_s=arguments.time_limit,

@@ -1,5 +1,6 @@
 """Our table: the arm, the objects of all tasks, one lamp, and the camera in front."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,11 @@ WRIST_BODY = "gripper"
 WRIST_POSITION_M = (-0.005, 0.085, -0.010)
 WRIST_LOOKS_AT_M = (-0.005, -0.005, -0.190)
 
+# How far the looks wander from one seed to the next; demonstrations are drawn so, too.
+SHADE, HUE, WARMTH = 0.05, 0.03, 0.03
+BRIGHTNESS_RATIO = (0.85, 1.15)
+LAMP_X, LAMP_Y = (-0.7, 0.1), (-0.6, 0.6)  # where its light goes, for each length that it goes down
+
 TABLE_COLOUR = (0.80, 0.77, 0.72)
 MAT_COLOUR = (0.58, 0.62, 0.66)
 
@@ -35,14 +41,14 @@ class SceneModel:
     """A compiled scene and the values that randomisation starts from."""
 
     model: mujoco.MjModel
-    geom_rgba: Vector  # (geom, 4) as designed
-    material_rgba: Vector  # (material, 4) as designed
+    geom_rgba: Vector  # (all geoms, 4) as designed
+    material_rgba: Vector  # (all materials, 4) as designed
     n_geoms: int  # how many of them have looks that wander, and come first
     n_materials: int
 
 
-def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
-    """Compiles arm, table, objects, lamp and camera into one model, as they truly are."""
+def build_scene(truth: Truth = AS_DESIGNED, add_last: Callable[[mujoco.MjSpec], None] | None = None) -> SceneModel:
+    """Compiles arm, table, objects, lamp and camera into one model, as they truly are, and what `add_last` adds to them."""
     spec = load_robot_spec()
     spec.modelname = "forerun_table"
     spec.option.timestep = PHYSICS_STEP_S
@@ -60,14 +66,16 @@ def build_scene(truth: Truth = AS_DESIGNED) -> SceneModel:
             task.add_objects(spec)
     if truth.landmarks:
         add_landmarks(spec, truth.landmarks_seed)
+    if add_last is not None:
+        add_last(spec)
     if truth.hard_stops:
         spec.add_exclude(bodyname1="shoulder", bodyname2="lower_arm")
     model = spec.compile()
     _make_true(model, truth)
     return SceneModel(
         model=model,
-        geom_rgba=model.geom_rgba[:n_geoms].copy(),
-        material_rgba=model.mat_rgba[:n_materials].copy(),
+        geom_rgba=model.geom_rgba.copy(),
+        material_rgba=model.mat_rgba.copy(),
         n_geoms=n_geoms,
         n_materials=n_materials,
     )
@@ -85,26 +93,35 @@ def _make_true(model: mujoco.MjModel, truth: Truth) -> None:
 
 def randomise_looks(scene: SceneModel, rng: np.random.Generator) -> None:
     """Draws lamp, brightness and colours anew: hues wander a little, so that a red ball stays a red ball."""
+    paint(scene, lambda designed: _wander(designed, rng))
+    brightness_ratio = rng.uniform(*BRIGHTNESS_RATIO)
+    warmth = rng.uniform(-WARMTH, WARMTH)
+    light(scene.model, brightness_ratio, warmth, (rng.uniform(*LAMP_X), rng.uniform(*LAMP_Y)))
+
+
+def paint(scene: SceneModel, repaint: Callable[[Vector], Vector]) -> None:
+    """Writes what `repaint` makes of the designed colours (k, 3): first the materials', then the geoms' that wander."""
     model = scene.model
-    _wander(model.mat_rgba[: scene.n_materials], scene.material_rgba, rng)
+    model.mat_rgba[: scene.n_materials, :3] = repaint(scene.material_rgba[: scene.n_materials, :3])
     # A colour of its own would override the material of a robot part.
     own_colour = np.flatnonzero(model.geom_matid[: scene.n_geoms] < 0)
-    model.geom_rgba[own_colour] = _wander(model.geom_rgba[own_colour], scene.geom_rgba[own_colour], rng)
-    brightness_ratio = rng.uniform(0.85, 1.15)
+    model.geom_rgba[own_colour, :3] = repaint(scene.geom_rgba[own_colour, :3])
+
+
+def light(model: mujoco.MjModel, brightness_ratio: float, warmth: float, lamp_xy: tuple[float, float]) -> None:
+    """Sets how bright it is, how much redder than blue the lamp is, and where its light goes (x, y, each for 1 down)."""
     model.vis.headlight.ambient[:] = 0.34 * brightness_ratio
     model.vis.headlight.diffuse[:] = 0.22 * brightness_ratio
     lamp = model.light("lamp")
-    warmth = rng.uniform(-0.03, 0.03)
     lamp.diffuse[:] = brightness_ratio * np.array([0.50 + warmth, 0.50, 0.50 - warmth])
-    lamp.dir[:] = _unit(np.array([rng.uniform(-0.7, 0.1), rng.uniform(-0.6, 0.6), -1.0]))
+    lamp.dir[:] = _unit(np.array([*lamp_xy, -1.0]))
 
 
-def _wander(rgba: Vector, designed: Vector, rng: np.random.Generator) -> Vector:
-    """Writes the designed colours with a little other shade and still less other hue."""
-    shade = rng.uniform(-0.05, 0.05, (len(designed), 1))
-    hue = rng.uniform(-0.03, 0.03, (len(designed), 3))
-    rgba[:, :3] = np.clip(designed[:, :3] + shade + hue, 0.0, 1.0)
-    return rgba
+def _wander(designed: Vector, rng: np.random.Generator) -> Vector:
+    """Return the designed colours (k, 3) with a little other shade and still less other hue."""
+    shade = rng.uniform(-SHADE, SHADE, (len(designed), 1))
+    hue = rng.uniform(-HUE, HUE, (len(designed), 3))
+    return np.clip(designed + shade + hue, 0.0, 1.0)
 
 
 def _add_table(spec: mujoco.MjSpec) -> None:

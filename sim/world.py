@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,13 @@ class Observation:
 class World:
     """One arm, one table, one task at a time. Not for more than one thread."""
 
-    def __init__(self, truth: Truth = AS_DESIGNED) -> None:
+    def __init__(self, truth: Truth = AS_DESIGNED, add_last: Callable[[mujoco.MjSpec], None] | None = None) -> None:
+        """Build it as it truly is; `add_last` may put further things into the scene."""
         self.truth = truth
         self.board: BoardPlace | None = truth.board  # where it is now; whoever moves it puts another place here
         self.hand = GuidingHand()
-        self._scene = build_scene(truth)
-        self.model = self._scene.model
+        self.scene = build_scene(truth, add_last)
+        self.model = self.scene.model
         self.data = mujoco.MjData(self.model)
         self.task_name = "reach"
         self.looks = 0  # another number after each change of objects and colours
@@ -68,7 +70,7 @@ class World:
         task = TASKS[task_name]
         self.looks += 1
         rng = _generator(task_name, seed, "table")
-        randomise_looks(self._scene, rng)
+        randomise_looks(self.scene, rng)
         for other in TASKS.values():
             other.hide(self.model, self.data)
         task.place(self.model, self.data, rng)

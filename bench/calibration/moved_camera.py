@@ -21,21 +21,21 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.calibration.view import LIMITS, NOISE, camera_of, reference_of
+from bench.calibration.view import LIMITS, NOISE, TASKS, camera_of, reference_of
 from bench.closed_loop.brains import policy_brain
 from bench.closed_loop.intervals import wilson
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep
-from bench.workplace.pushed_camera import PINHOLE, Pusher, direction
+from bench.workplace.pushed_camera import PINHOLE
 from interfaces.calibration_config import CalibrationConfig
 from interfaces.messages import Foresight, Frame
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import bundle_folder, open_bundle
 from runtime.policy.view.landmarks import Landmarks
 from runtime.policy.view.view_guard import N_FRAMES, KnownView, ViewGuard
+from sim.camera.pusher import Pusher, direction
 
 ROBOT_FILE = Path(__file__).parents[2] / "robots/simulated.toml"
-TASKS = ("reach", "push", "press", "lift")
 PUSHES = ((0.0, 0.0), (10.0, 1.0), (20.0, 2.0), (30.0, 4.0), (38.0, 5.5), (60.0, 8.0), (90.0, 12.0))  # mm, degrees
 View = Literal["off", "check", "correct"]
 REFERENCE_SEED = 4242  # of the light and colours when the view was recorded

@@ -13,12 +13,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from bench.calibration.view import N_FRAMES, camera_of, reference_of
-from bench.workplace.pushed_camera import PINHOLE, Array, PushedCamera, direction, somewhere
+from bench.calibration.view import N_FRAMES, TASKS, camera_of, reference_of
+from bench.workplace.pushed_camera import PINHOLE, Array, PushedCamera, somewhere
 from calibration.view.reference import Reference
 from runtime.policy.view.landmarks import surface_points
 from runtime.policy.view.pinhole import transformed
-from sim.tasks import TASKS
+from sim.camera.pusher import direction
 
 PUSH = (10.0, 1.5)  # mm, degrees
 RATIO = 0.75
@@ -34,7 +34,7 @@ def try_features(name: str, camera: PushedCamera, reference: Reference, seed: in
     """Return how many matches there are, how many are right, and how far off those are (k,) in pixels."""
     detector, norm = FEATURES[name]
     rng = np.random.default_rng((seed, 31))
-    camera.set_table(tuple(TASKS)[seed % len(TASKS)], seed, somewhere(rng))
+    camera.set_table(TASKS[seed % len(TASKS)], seed, somewhere(rng))
     now_from_then = camera.push(direction(rng) * PUSH[0] * 1e-3, direction(rng) * PUSH[1])
     picture = camera.picture(N_FRAMES, depth=True)
     then = detector.detectAndCompute(

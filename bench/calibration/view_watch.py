@@ -15,19 +15,20 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.calibration.moved_camera import REFERENCE_SEED, ROBOT_FILE, TASKS
-from bench.calibration.view import LIMITS, NOISE, camera_of, reference_of
+from bench.calibration.moved_camera import REFERENCE_SEED, ROBOT_FILE
+from bench.calibration.view import LIMITS, NOISE, TASKS, camera_of, reference_of
 from bench.closed_loop.brains import policy_brain
 from bench.closed_loop.intervals import wilson
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Lockstep
-from bench.workplace.pushed_camera import PINHOLE, Pusher, direction
+from bench.workplace.pushed_camera import PINHOLE
 from interfaces.messages import Foresight, Frame
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import bundle_folder, open_bundle
 from runtime.policy.view.landmarks import Landmarks
 from runtime.policy.view.moved_view import how_moved, one_picture
 from runtime.policy.view.view_watch import bumped
+from sim.camera.pusher import Pusher, direction
 
 BUMPS = ((0.0, 0.0), (0.0, 1.0), (10.0, 0.0), (20.0, 2.0))  # mm, degrees
 EVERY_NS = 500_000_000

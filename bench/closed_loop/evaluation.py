@@ -15,6 +15,7 @@ from bench.closed_loop.lockstep import Brain, Lockstep, Outcome
 from interfaces.robot_config import RobotConfig, load_robot
 from runtime.policy.bundle import LoadedBundle, bundle_folder, open_bundle
 from runtime.policy.inference_choice import Inference
+from sim.shifts.named import SHIFTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class Evaluation:
     latencies: Latencies
     workers: int
     precision: Inference | None = None  # of the bundle's artefact; None: the robot file's choice
+    shift: str = "none"  # what is other than in training (sim/shifts)
 
 
 def evaluate(evaluation: Evaluation) -> Iterator[Outcome]:
@@ -60,7 +62,7 @@ def _start_worker(evaluation: Evaluation) -> None:
         signal.SIGINT, signal.SIG_IGN
     )  # Ctrl-C reaches all of the terminal; who started us ends us, without a traceback each
     robot = load_robot(evaluation.robot_file)
-    lockstep = Lockstep(robot, evaluation.latencies)
+    lockstep = Lockstep(robot, evaluation.latencies, SHIFTS[evaluation.shift]())
     if evaluation.brain == "expert":
         _worker = _Worker(evaluation, lockstep, lambda _seed: expert_brain(lockstep.world))
         return

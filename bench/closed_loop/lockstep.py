@@ -30,6 +30,7 @@ from runtime.policy.frame_pacer import FramePacer
 from sim.camera.renderer import CameraRenderer
 from sim.motors.servo_world import ServoWorld
 from sim.motors.simulated_bus import lockstep_port, simulated_bus
+from sim.shifts.shift import Shift
 from sim.world import STEP_NS, World
 
 _PHASES = 1_000_000  # loops of a real robot start at any phase to each other; drawn by seed
@@ -65,14 +66,16 @@ class _Exposure:
     t_capture_ns: int
     t_arrival_ns: int
     physics_state: NDArray[np.float64]
+    bodies_m: NDArray[np.float64]  # where the bodies are that the physics does not move
 
 
 class Lockstep:
-    """A simulated robot whose loops run on a virtual clock."""
+    """A simulated robot whose loops run on a virtual clock, with what is other than in training where a shift says so."""
 
-    def __init__(self, robot: RobotConfig, latencies: Latencies) -> None:
+    def __init__(self, robot: RobotConfig, latencies: Latencies, shift: Shift | None = None) -> None:
+        self.shift = shift or Shift()
         self.world = World()
-        self.seen = World()  # posed as the world was when a frame was taken
+        self.seen = World(add_last=self.shift.add_to)  # posed as the world was when a frame was taken
         self.renderer = CameraRenderer(self.seen.model)
         self._robot, self._latencies = robot, latencies
 
@@ -106,9 +109,11 @@ class _Episode:
         self._turn = 0  # of the action
 
     def run(self, task: str, seed: int, time_limit_s: float) -> Outcome:
-        world = self._world
+        world, seen, shift = self._world, self._lockstep.seen, self._lockstep.shift
         world.reset(task, seed)
-        self._lockstep.seen.reset(task, seed)
+        seen.reset(task, seed)
+        shift.begin(world, seed)
+        shift.dress(seen, seed)
         self._outcome = Outcome(task=task, seed=seed)
         self._servos = ServoWorld(world)
         port = lockstep_port(simulated_bus(self._robot.arm, self._servos), lambda: self._t_now_ns)
@@ -118,7 +123,7 @@ class _Episode:
         self._joints = self._arm.hold()
         self._t_now_ns = port.now_ns()
         self._stage.begin(self._joints, self._t_now_ns)
-        t_start_ns = self._t_world_ns = self._t_now_ns
+        t_start_ns = self._t_start_ns = self._t_world_ns = self._t_now_ns
         self._start_loops(np.random.default_rng((seed, 3)))
         while self._outcome.success_s is None and self._t_now_ns - t_start_ns < time_limit_s * 1e9:
             t_ns, _, happen = heapq.heappop(self._events)
@@ -155,6 +160,7 @@ class _Episode:
             t_capture_ns=t_ns,
             t_arrival_ns=t_arrival_ns,
             physics_state=self._world.physics_state(),
+            bodies_m=self._world.model.body_pos.copy(),
         )
         self._at(t_arrival_ns, lambda t_now_ns: self._arrive(exposure, t_now_ns))
 
@@ -175,8 +181,10 @@ class _Episode:
         self._at(done_ns, self._foresee)
 
     def _frame(self, exposure: _Exposure) -> Frame:
-        self._lockstep.seen.put_state(exposure.physics_state)
-        rgb, depth_mm = self._lockstep.renderer.render(self._lockstep.seen.data)
+        seen = self._lockstep.seen
+        seen.model.body_pos[: len(exposure.bodies_m)] = exposure.bodies_m  # what only `seen` has comes after them
+        seen.put_state(exposure.physics_state)
+        rgb, depth_mm = self._lockstep.renderer.render(seen.data)
         return Frame(
             camera=self._robot.cameras[0].name,
             number=exposure.number,
@@ -223,6 +231,7 @@ class _Episode:
 
     def _command(self, t_ns: int) -> None:
         self._at(t_ns + self._robot.arm.period_ns, self._command)
+        self._lockstep.shift.during(self._world, t_ns - self._t_start_ns)
         if self._chunk is not None:
             self._stage.adopt(self._chunk, t_ns)
             self._chunk = None

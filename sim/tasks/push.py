@@ -40,7 +40,7 @@ class Push:
     def place(self, model: mujoco.MjModel, data: mujoco.MjData, rng: np.random.Generator) -> None:
         """Draws cube and zone until the cube can be shoved from behind within the arm's reach."""
         cube_m, zone_m = draw_spot_m(rng), draw_spot_m(rng)
-        while not _workable(cube_m, zone_m):
+        while not workable(cube_m, zone_m):
             cube_m, zone_m = draw_spot_m(rng), draw_spot_m(rng)
         move_free_body(data, "push_cube", np.array([*cube_m, CUBE_HALF_M]), rng.uniform(-np.pi / 4, np.pi / 4))
         move_body(model, "push_zone", np.array([*zone_m, 0.0]))
@@ -65,13 +65,14 @@ class Push:
         return bool(gap_m < ARRIVED_M)
 
 
-def _workable(cube_m: Vector, zone_m: Vector) -> bool:
+def workable(cube_m: Vector, zone_m: Vector, between_m: tuple[float, float] = TRAVEL_M) -> bool:
+    """Return whether the arm can shove the cube (2,) into the zone (2,), so far apart."""
     travel_m = float(np.linalg.norm(zone_m - cube_m))
     forward = (zone_m - cube_m) / max(travel_m, 1e-9)
     behind_radius_m = float(np.linalg.norm(cube_m - forward * BEHIND_M))
     radial_share = abs(float(forward @ cube_m)) / float(np.linalg.norm(cube_m))
     return (
-        TRAVEL_M[0] < travel_m < TRAVEL_M[1]
+        between_m[0] < travel_m < between_m[1]
         and BEHIND_RADIUS_M[0] < behind_radius_m < BEHIND_RADIUS_M[1]
         and radial_share < np.sin(MAX_OFF_SIDEWAYS_RAD)
     )

@@ -38,11 +38,8 @@ def test_seeds_differ(world: World) -> None:
 @pytest.mark.parametrize("task_name", list(TASKS))
 def test_only_the_objects_of_the_task_are_on_the_table(world: World, task_name: str) -> None:
     world.reset(task_name, 0)
-    on_table = {
-        name
-        for name in ("reach_ball", "push_cube", "push_zone", "press_base", "lift_cylinder")
-        if np.linalg.norm(world.data.body(name).xpos[:2]) < 0.5
-    }
+    objects = ["reach_ball", "push_cube", "push_zone", "press_base", "lift_cylinder", "choose_left", "choose_right"]
+    on_table = {name for name in objects if np.linalg.norm(world.data.body(name).xpos[:2]) < 0.5}
     assert {name.split("_")[0] for name in on_table} == {task_name}
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from bench.calibration.view import camera_of, reference_of, try_push
-from bench.workplace.pushed_camera import Pusher
 from bench.workplace.simulated_workplace import SimulatedWorkplace
 from calibration.records.store import RecordStore
 from calibration.view import program, self_test
 from interfaces.calibration.camera import ViewRecord
 from interfaces.errors import CalibrationError
 from interfaces.robot_config import RobotConfig, load_robot
+from sim.camera.pusher import Pusher
 from sim.truth import Truth
 
 TRUTH = Truth(image_noise=2.0, landmarks=True)
