@@ -14,6 +14,7 @@ first writes files. Accelerate is imported where a launcher started the process,
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
@@ -170,6 +171,17 @@ class Together:
             self._accelerator.wait_for_everyone()
 
 
+def speaks() -> bool:
+    """Return whether people hear this process: the only one, or the first on its machine."""
+    return torch.distributed.get_node_local_rank(fallback_rank=0) == 0
+
+
+def refuse_company(family: str) -> None:
+    """Raise ForerunError where a launcher started this process for a family whose training is one process's work."""
+    if torch.distributed.is_torchelastic_launched():
+        raise ForerunError(f"family {family!r} trains in one process; start it without accelerate or torchrun")
+
+
 def join_processes() -> Processes:
     """Return the processes that this one was started with: by torchrun, which `accelerate launch` calls for several; else itself.
 
@@ -185,5 +197,13 @@ def join_processes() -> Processes:
         ) from None
     patient = importlib.import_module("accelerate.utils").InitProcessGroupKwargs(timeout=_PATIENCE)
     # Its own mixed precision stays off, whatever the user's accelerate configuration says: ours is in distill/compute.py.
-    accelerator: Accelerator = accelerate.Accelerator(mixed_precision="no", kwargs_handlers=[patient])
-    return Alone() if accelerator.num_processes == 1 else Together(accelerator)
+    # Without a GPU it must be told so, or it takes each process for the only one.
+    accelerator: Accelerator = accelerate.Accelerator(
+        mixed_precision="no", cpu=not torch.cuda.is_available(), kwargs_handlers=[patient]
+    )
+    n_started = int(os.environ["WORLD_SIZE"])  # the launcher's word, which changes nothing but whether we go on
+    if accelerator.num_processes != n_started:
+        raise ForerunError(
+            f"the launcher started {n_started} processes, accelerate knows of {accelerator.num_processes}"
+        )
+    return Alone() if n_started == 1 else Together(accelerator)

@@ -1,4 +1,7 @@
-"""Train a policy by a recipe (distill/recipes/*.toml). Goes on where it stopped when called again with the same folder."""
+"""Train a policy by a recipe (distill/recipes/*.toml). Goes on where it stopped when called again with the same folder.
+
+On several GPUs: accelerate launch --multi_gpu --num_processes 8 -m forerun distill RECIPE (docs/training.md).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from interfaces.toml_loader import read_toml
 
     family = read_toml(arguments.recipe).get("family", "small")
-    name, follow = _svam(arguments.recipe) if family == "svam" else _small(arguments.recipe)
+    name, follow = _FAMILIES.get(family, _small)(arguments.recipe)
     folder = arguments.out or Path("runs") / name
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"),
@@ -38,14 +41,19 @@ def run(arguments: argparse.Namespace) -> int:
             return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
 
         made = follow(folder, start_stage)
-    print(f"trained: {made}\nnext:    forerun export {folder} robots/bundles/{name}")
+    from distill.processes import speaks
+
+    if speaks():
+        print(f"trained: {made}\nnext:    forerun export {folder} robots/bundles/{name}")
     return 0
 
 
 def _small(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
+    from distill.processes import refuse_company
     from distill.recipe import load_recipe
     from distill.stages import run_recipe
 
+    refuse_company("small")
     recipe = load_recipe(recipe_file)
     return recipe.name, lambda folder, start_stage: run_recipe(recipe, folder, start_stage)
 
@@ -56,3 +64,6 @@ def _svam(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
 
     recipe = load_svam_recipe(recipe_file)
     return recipe.name, lambda folder, start_stage: run_svam_recipe(recipe, recipe_file.parent, folder, start_stage)
+
+
+_FAMILIES = {"small": _small, "svam": _svam}

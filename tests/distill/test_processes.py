@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from distill.compute import Compute, choose_compute
 from distill.fitting import Figures, FitRecipe, Surroundings, fit, normal_like
-from distill.processes import Alone
+from distill.processes import Alone, refuse_company
 from interfaces.errors import ForerunError
 
 several = pytest.mark.skipif(find_spec("accelerate") is None, reason="several processes are joined by accelerate")
@@ -125,7 +125,7 @@ def two(folder: Path, steps: int) -> Generator[list[subprocess.Popen[str]]]:
         port = probe.getsockname()[1]
     environment = os.environ | {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
+        "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
     started = [
         subprocess.Popen(
@@ -146,9 +146,8 @@ def two(folder: Path, steps: int) -> Generator[list[subprocess.Popen[str]]]:
 @several
 def test_two_processes_train_one_network(tmp_path: Path) -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"ACCELERATE_USE_CPU": "true"}
     done = subprocess.run(
-        [*launcher, *program(tmp_path, RECIPE.steps)], cwd=REPOSITORY, env=environment, capture_output=True, text=True,
+        [*launcher, *program(tmp_path, RECIPE.steps)], cwd=REPOSITORY, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -216,6 +215,13 @@ def test_one_process_needs_no_accelerate() -> None:
         "import sys; sys.modules['accelerate'] = None; from distill.compute import choose_compute; choose_compute(1)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)
+
+
+def test_a_family_of_one_process_refuses_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_company("small")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "test")
+    with pytest.raises(ForerunError, match="'small' trains in one process"):
+        refuse_company("small")
 
 
 def test_without_accelerate_several_processes_are_refused_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
