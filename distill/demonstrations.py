@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from distill.episode import STEP_S, Driver, Episode, EpisodePlan, Recorder
+from distill.episode import Driver, Episode, EpisodePlan
 from distill.policy_driver import PolicyDriver
 from distill.recipe import DemonstrationRecipe, TaskRecipe
+from distill.recorders import EpisodeRecorder, open_recorder, require_world
 from interfaces.progress import Progress
 
 SHARD_EPISODES = 25
@@ -50,6 +51,8 @@ def record(recipe: DemonstrationRecipe, shards: list[Shard], policy: Path | None
     `policy` is the checkpoint that drives the first part of recovery episodes.
     """
     missing = [shard for shard in shards if not shard.path.exists()]
+    if missing:
+        require_world(recipe.world)  # a pool would start workers that fail for ever
     total, done, succeeded = sum(shard.count for shard in missing), 0, 0
     for count, good in _run(recipe, missing, policy):
         done, succeeded = done + count, succeeded + good
@@ -67,7 +70,7 @@ def _run(recipe: DemonstrationRecipe, shards: list[Shard], policy: Path | None) 
 @dataclass(slots=True)
 class _Worker:
     recipe: DemonstrationRecipe
-    recorder: Recorder
+    recorder: EpisodeRecorder
     driver: Driver | None
 
 
@@ -78,7 +81,7 @@ def _start_worker(recipe: DemonstrationRecipe, policy: Path | None) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
     torch.set_num_threads(1)  # each core has a worker of its own
     driver = None if policy is None else PolicyDriver(recipe.instructions, policy)
-    _worker = _Worker(recipe=recipe, recorder=Recorder(recipe.video_px), driver=driver)
+    _worker = _Worker(recipe=recipe, recorder=open_recorder(recipe.world, recipe.video_px), driver=driver)
 
 
 def _record_shard(shard: Shard) -> tuple[int, int]:
@@ -95,7 +98,7 @@ def _record_shard(shard: Shard) -> tuple[int, int]:
                     noisy=_worker.driver is None,
                     time_limit_s=demonstrations.time_limit_s,
                     after_success_s=demonstrations.after_success_s,
-                    picture_every=round(1 / demonstrations.picture_rate_hz / STEP_S),
+                    picture_every=demonstrations.picture_every,
                     driver=_worker.driver,
                     driver_ticks=int(rng.integers(*_DRIVEN_TICKS)),
                 )

@@ -33,8 +33,8 @@ class Driver(Protocol):
         """Forget the episode before."""
         ...
 
-    def target(self, world: World, rgb: NDArray[np.uint8], task: str) -> Joints:
-        """Return the joint targets (joint,) for one tick from now; sees the camera's central square (240, 240, 3)."""
+    def target(self, joints: Joints, rgb: NDArray[np.uint8], task: str) -> Joints:
+        """Return the joint targets (joint,) for one tick from now, of joints as they are and the camera's central square (240, 240, 3)."""
         ...
 
 
@@ -86,10 +86,19 @@ class Recorder:
         if plan.driver is not None:
             plan.driver.begin()
             for _ in range(plan.driver_ticks):
-                driven = plan.driver.target(world, self.renderer.render_crop(world.data)[0], plan.task)
+                seen = self.renderer.render_crop(world.data)[0]
+                driven = plan.driver.target(world.joint_positions_rad, seen, plan.task)
                 self._drive(wanted, driven)
                 wanted = driven
         return self._demonstrate(plan, wanted, rng)
+
+    def frame(self) -> NDArray[np.uint8]:
+        """Return what the camera sees now (240, 424, 3)."""
+        return self.renderer.render(self.world.data)[0]
+
+    def joints(self) -> Joints:
+        """Return the joints (joint,) as they are now."""
+        return self.world.joint_positions_rad
 
     def _demonstrate(self, plan: EpisodePlan, wanted: Joints, rng: np.random.Generator) -> Episode:
         world, episode = self.world, Episode()

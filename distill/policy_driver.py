@@ -18,7 +18,6 @@ from models.small_policy import SmallPolicy
 from models.small_policy import load_policy as load_small
 from models.svam.policy import SvamPolicy
 from models.svam.policy import load_policy as load_svam
-from sim.world import World
 
 _AGE_S = 0.06  # what a picture is old when the joints are read, about
 _EXECUTED_ROWS = 2
@@ -40,21 +39,21 @@ class PolicyDriver:
         """Forget what was planned in the episode before."""
         self._rows = []
 
-    def target(self, world: World, rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
-        """Return the joint targets (joint,) for one tick from now; sees the camera's central square (240, 240, 3)."""
+    def target(self, joints: NDArray[np.float64], rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
+        """Return the targets (joint,) for one tick from now, of joints (joint,) and the camera's central square (240, 240, 3)."""
         if not self._rows:
-            self._rows = list(self._chunk(world, rgb, task)[:_EXECUTED_ROWS])
+            self._rows = list(self._chunk(joints, rgb, task)[:_EXECUTED_ROWS])
         return self._rows.pop(0)
 
     @torch.no_grad()
-    def _chunk(self, world: World, rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
+    def _chunk(self, joints: NDArray[np.float64], rgb: NDArray[np.uint8], task: str) -> NDArray[np.float64]:
         policy = self._policy
         instruction = torch.zeros(1, len(self._instructions))
         instruction[0, self._instructions.index(task)] = 1.0
         tokens = _foresee(policy, rgb, instruction)
-        joints = torch.from_numpy(world.joint_positions_rad)[None].float()
+        now = torch.from_numpy(joints)[None].float()
         noise = torch.randn(1, policy.config.horizon, policy.config.n_joints, generator=self._rng)
-        return policy.decode(tokens, joints, torch.tensor([_AGE_S]), noise)[0].double().numpy()
+        return policy.decode(tokens, now, torch.tensor([_AGE_S]), noise)[0].double().numpy()
 
 
 def _foresee(policy: SmallPolicy | SvamPolicy, rgb: NDArray[np.uint8], instruction: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill.worlds import WORLDS, WorldFacts, WorldName
 from interfaces.toml_loader import load_toml, require
 
 FORMAT = 1
@@ -32,6 +33,29 @@ class DemonstrationRecipe:
     video_px: int | None = (
         None  # pictures of this side, resized as a video model sees them, and exact depth; else halved ones
     )
+    world: WorldName = "so101"  # "metaworld" needs the package of that name (sim/metaworld/package.py)
+
+    def __post_init__(self) -> None:
+        """Check that the world knows the tasks, and that pictures fall on its grid."""
+        for index, task in enumerate(self.tasks):
+            known = task.name in self.facts.tasks
+            require(known, f"tasks[{index}].name", task.name, f"one of {', '.join(self.facts.tasks)}")
+        require(self.picture_rate_hz > 0, "picture_rate_hz", self.picture_rate_hz, "above 0")
+        steps = 1.0 / self.picture_rate_hz / self.facts.step_s
+        on_grid = steps > 0.5 and abs(steps - round(steps)) < 1e-6
+        require(
+            on_grid, "picture_rate_hz", self.picture_rate_hz, f"{1.0 / self.facts.step_s:g} divided by a whole number"
+        )
+
+    @property
+    def facts(self) -> WorldFacts:
+        """Return what the world fixes."""
+        return WORLDS[self.world]
+
+    @property
+    def picture_every(self) -> int:
+        """Return how many steps of the grid lie between two pictures, the later one's counted."""
+        return round(1.0 / self.picture_rate_hz / self.facts.step_s)
 
     @property
     def instructions(self) -> tuple[str, ...]:
@@ -82,6 +106,8 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check the format, and that chunk times fall on the 10 ms grid that demonstrations are recorded at."""
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
+        world = self.demonstrations.world
+        require(world == "so101", "demonstrations.world", world, '"so101" for a policy without a family')
         for key in ("step_ms", "first_ms"):
             require(getattr(self, key) % 10 == 0, key, getattr(self, key), "a multiple of 10")
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from distill.behaviour_cloning import train
 from distill.demonstrations import Shard, plan_shards, record
-from distill.episode import EpisodePlan, Recorder
+from distill.episode import EpisodePlan
 from distill.recipe import Recipe
+from distill.recorders import open_recorder
 from distill.samples import Samples
+from distill.worlds import WorldName
 from interfaces.progress import StartStage
 from interfaces.sample_file import write_samples
 from models.small_policy import SmallPolicyConfig, load_policy, save_policy
@@ -59,9 +61,9 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
     return last
 
 
-def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path) -> None:
+def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path, world: WorldName = "so101") -> None:
     """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
-    recorder = Recorder()
+    recorder = open_recorder(world, None)
     rng = np.random.default_rng(_SAMPLES_SEED)
     rows: dict[str, list[NDArray[Any] | np.float32]] = {
         name: [] for name in (config.camera, "instruction", "joints", "foresight_age", "noise")
@@ -73,9 +75,9 @@ def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path) -> None:
                 picture_every=10, driver=None, driver_ticks=0,
             )  # fmt: skip
             recorder.record(plan)
-            rows[config.camera].append(recorder.renderer.render(recorder.world.data)[0])
+            rows[config.camera].append(recorder.frame())
             rows["instruction"].append(np.eye(config.n_instructions, dtype=np.float32)[index])
-            rows["joints"].append(recorder.world.joint_positions_rad.astype(np.float32))
+            rows["joints"].append(recorder.joints().astype(np.float32))
             rows["foresight_age"].append(np.float32(rng.uniform(0.02, 0.2)))
             rows["noise"].append(rng.normal(size=(config.horizon, config.n_joints)).astype(np.float32))
     write_samples(path, {name: np.stack(values) for name, values in rows.items()})

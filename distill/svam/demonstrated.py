@@ -15,12 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill.episode import STEP_S
 from distill.svam.clips import ClipIndex, read_shard
 from distill.svam.recipe import SvamRecipe
 from models.svam.policy import SvamPolicy
 
-_STEP_MS = 1000.0 * STEP_S
 _JOINT_FLOOR_RAD, _CHUNK_FLOOR_RAD = 0.05, 0.02  # no joint counts for more because it hardly moved
 
 Pictures = NDArray[np.int64]  # numbers of recorded pictures, in the order of the shards
@@ -72,6 +70,8 @@ class Demonstrated:
     def __init__(self, recipe: SvamRecipe, shards: list[Path], index: ClipIndex, chosen: Chosen) -> None:
         """Read joints and targets. Raises ConfigError at a damaged shard."""
         self._recipe, self._expert = recipe, recipe.expert
+        self._step_s = recipe.demonstrations.facts.step_s
+        self._step_ms = 1000.0 * self._step_s
         self.chosen, self._task = chosen, index.task
         steps: list[NDArray[np.int64]] = []
         lasts: list[NDArray[np.int64]] = []
@@ -93,7 +93,9 @@ class Demonstrated:
     def fit_statistics(self, policy: SvamPolicy) -> None:
         """Set the policy's joint and chunk statistics from what is learnt."""
         learnt = self.chosen.learnt
-        now = np.minimum(self._step[learnt] + round(self._expert.age_typical_ms / 2 / _STEP_MS), self._last[learnt])
+        now = np.minimum(
+            self._step[learnt] + round(self._expert.age_typical_ms / 2 / self._step_ms), self._last[learnt]
+        )
         joints = self._joints_rad[now]
         chunk = self._targets(now, self._last[learnt]) - joints[:, None]
         for name, values, floor in (("joint", joints, _JOINT_FLOOR_RAD), ("chunk", chunk, _CHUNK_FLOOR_RAD)):
@@ -104,11 +106,11 @@ class Demonstrated:
         """Return samples of these pictures (B,): their ages are drawn anew, and joints are a little off."""
         expert, last = self._expert, self._last[picture]
         age_max_ms = np.where(rng.random(len(picture)) < 0.75, expert.age_typical_ms, expert.age_max_ms)
-        age_steps = np.rint(rng.uniform(expert.age_min_ms, age_max_ms) / _STEP_MS).astype(np.int64)
+        age_steps = np.rint(rng.uniform(expert.age_min_ms, age_max_ms) / self._step_ms).astype(np.int64)
         now = np.minimum(self._step[picture] + age_steps, last)
         joints = self._joints_rad[now]
         joints = joints + rng.normal(0.0, expert.joint_noise_rad, joints.shape).astype(np.float32)
-        age_s = ((now - self._step[picture]) * STEP_S).astype(np.float32)
+        age_s = ((now - self._step[picture]) * self._step_s).astype(np.float32)
         return ActionBatch(
             picture=picture,
             task=torch.from_numpy(self._task[picture]).to(device),
@@ -118,6 +120,6 @@ class Demonstrated:
         )
 
     def _targets(self, step: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float32]:
-        first, every = round(self._recipe.first_ms / _STEP_MS), round(self._recipe.step_ms / _STEP_MS)
+        first, every = round(self._recipe.first_ms / self._step_ms), round(self._recipe.step_ms / self._step_ms)
         rows = step[:, None] + first + every * np.arange(self._recipe.horizon)
         return self._target_rad[np.minimum(rows, last[:, None])]  # (B, horizon, joint)

@@ -25,6 +25,11 @@ class Expert(Protocol):
         ...
 
 
+def require_metaworld() -> None:
+    """Refuse to go on without the package; raises RefusedError saying how to install it."""
+    _module("metaworld.env_dict")
+
+
 def open_environment(task: str) -> Any:
     """Return a task's environment with its goal in view and unlimited seeds; raises RefusedError where the package is missing.
 
