@@ -19,6 +19,7 @@ LAST_STRETCH_RATIO = 2 / 3  # of the way that the tip had to the object at first
 CLEAR_OF_TIP_M = 0.045
 RADIUS_M = (0.165, 0.235)  # as far from the base as seeds put objects (sim/tasks/layout.py)
 ASIDE_RAD = {"reach": 0.50, "push": 0.55, "press": 0.50, "lift": 0.50, "choose": 0.65}
+DRAWS = 20_000  # of a way, before the object stays; up to 530 were needed in 3000 episodes of push and choose
 TRAVEL_M = (0.055, 0.150)  # between cube and zone; seeds put them 0.07 to 0.12 apart
 
 
@@ -48,13 +49,14 @@ class PushedObject(Shift):
         self._is_done = True
 
     def _drawn_way(self, world: World) -> Vector:
-        """Return how far (2,) the object is pushed."""
+        """Return how far (2,) the object is pushed; not at all where there is no place for it."""
         there_m = objects_m(world)
-        while True:
+        for _ in range(DRAWS):
             length_m, angle_rad = self._rng.uniform(*PUSHED_M), self._rng.uniform(-np.pi, np.pi)
             way_m = length_m * np.array([np.cos(angle_rad), np.sin(angle_rad)])
             if _may_be(world, there_m + np.array([*way_m, 0.0])):
                 return way_m
+        return np.zeros(2)
 
 
 def _gap_m(world: World) -> float:

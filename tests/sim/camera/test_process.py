@@ -12,6 +12,7 @@ from sim.camera.link import CAMERA_SOCKET, CameraLinkReader
 from sim.camera.process import CLEARED, Exposure, SimulatedCameraProcess, decode_exposure
 from sim.camera.renderer import CameraRenderer
 from sim.camera.true_camera import TrueCamera
+from sim.tasks import TASKS
 from sim.truth import load_truth
 from sim.world import World
 
@@ -26,6 +27,12 @@ def test_an_exposure_survives_its_way() -> None:
     got = decode_exposure(sent.encode())
     assert (got.number, got.t_capture_ns, got.task, got.seed) == (7, 123, "lift", 5)
     np.testing.assert_array_equal(got.physics_state, sent.physics_state)
+
+
+@pytest.mark.parametrize("task", [*TASKS, CLEARED])
+def test_every_task_survives_its_way(task: str) -> None:
+    sent = Exposure(number=1, t_capture_ns=2, task=task, seed=3, physics_state=np.zeros(4))
+    assert decode_exposure(sent.encode()).task == task
 
 
 def test_the_camera_sees_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
