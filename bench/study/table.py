@@ -1,0 +1,64 @@
+"""The results of a study as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.study.rates import ALL_TASKS, Rate, by_training_seed, difference, in_order, rate
+from bench.study.trials import Trial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """What stands above the tables."""
+
+    title: str
+    facts: tuple[str, ...]  # a line each: command, recipe, commit
+    about: Mapping[str, str]  # what an arm is, by name
+
+
+def markdown(heading: Heading, trials: Sequence[Trial]) -> str:
+    """Return the page: where it comes from, success per task, training seeds and differences, and what the arms are."""
+    arms, tasks = in_order(trials)
+    lines = [f"# {heading.title}", "", *(f"- {fact}" for fact in heading.facts), ""]
+    lines += ["Success, pooled over training seeds, with Wilson's 95 % interval:", ""]
+    lines += _row("arm", *tasks, ALL_TASKS), _rule(len(tasks) + 2)
+    lines += [_row(arm, *(_rate(rate(trials, arm, task)) for task in (*tasks, None))) for arm in arms]
+    lines += ["", f"All tasks, by training seed, and against `{arms[0]}` in the same scenes (95 % interval):", ""]
+    lines += _row("arm", "mean of training seeds", "lowest to highest", f"difference to {arms[0]}, points"), _rule(4)
+    lines += [_row(arm, *_spread(trials, arm), _difference(trials, arm, arms[0])) for arm in arms]
+    lines += ["", *(f"- **{arm}**: {heading.about[arm]}" for arm in arms if arm in heading.about), ""]
+    return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _rule(n_columns: int) -> str:
+    return "|" + "---|" * n_columns
+
+
+def _rate(found: Rate) -> str:
+    if not found.trials:
+        return "-"
+    low, high = found.interval
+    return f"{found.successes}/{found.trials} = {100 * found.ratio:.1f} % ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def _spread(trials: Sequence[Trial], arm: str) -> tuple[str, str]:
+    ratios = list(by_training_seed(trials, arm).values())
+    return (
+        f"{100 * float(np.mean(ratios)):.1f} % of {len(ratios)}",
+        f"{100 * min(ratios):.1f}-{100 * max(ratios):.1f} %",
+    )
+
+
+def _difference(trials: Sequence[Trial], arm: str, other: str) -> str:
+    found = None if arm == other else difference(trials, arm, other)
+    if found is None:
+        return "-"
+    return f"{100 * found.ratio:+.1f} ({100 * found.low_ratio:+.1f} to {100 * found.high_ratio:+.1f})"
