@@ -3,7 +3,7 @@
 Latencies of camera, foresight and action are put in as measured; with the same seeds and latencies, the result is the same.
 With --shift, something is other than in everything that training saw: the camera was moved and not calibrated anew (5 to 15 mm,
 0.7 to 2 degrees), hues, shades and light lie outside of training's, clutter lies around the task, or the object is pushed away by
-3 to 6 cm when the hand is on its way (sim/shifts). What is drawn depends on task and seed alone.
+3 to 6 cm when the hand is on its way (sim/shifts). What is drawn depends on task and seed alone; only is nothing pushed under a hand.
 
 `forerun eval metaworld` measures a policy on the tasks of Meta-World; it has options of its own."""
 
