@@ -8,7 +8,6 @@ afterwards. "If nothing moved" is what holding the present frame still would hav
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +21,10 @@ if TYPE_CHECKING:
 
 _MOBILE_SAM = Path("distill/recipes/mobile_sam.pt")  # where the recipes look for it
 _COLUMNS = {  # figure -> head of its column
-    "generated_psnr_db": "generated", "still_psnr_db": "if still",
-    "semantic_error_ratio": "semantic", "semantic_still_error_ratio": "if still",
-    "depth_error_mm": "depth", "depth_still_error_mm": "if still",
+    "generated_psnr_db": "video dB", "still_psnr_db": "still dB",
+    "semantic_error_ratio": "semantic", "semantic_still_error_ratio": "still",
+    "depth_error_mm": "depth mm", "depth_still_error_mm": "still mm",
 }  # fmt: skip
-_UNITS = ("dB", "dB", "", "", "mm", "mm")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     plan = ForesightPlan(
         run=arguments.run, out=arguments.out or arguments.run / "pictures", mobile_sam=arguments.mobile_sam,
         tasks=tuple(arguments.tasks), first_seed=arguments.first_seed, n_seeds=arguments.seeds,
-        instant_s=arguments.instant, n_steps=arguments.steps, threads=os.cpu_count() or 1,
+        instant_s=arguments.instant, n_steps=arguments.steps,
     )  # fmt: skip
     try:
         with stages() as start_stage:
@@ -72,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
             str(error.filename or plan.out), "--out", error.strerror, "a folder that can be written"
         ) from error
     Console().print(_table(made))
-    for line in missing:
-        print(f"note: {line}")
+    for kind, file in missing.items():
+        print(f"note: {file} is missing: what the {kind} teacher sees in the real future is not drawn")
     print(f"{plan.out}: {len(made)} pictures, and foresight.json with these figures")
     return 0
 
@@ -81,12 +79,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _table(made: list[PictureMade]) -> Table:
     from rich.table import Table
 
-    table = Table("task", "seed", "at", title="means over the foreseen frames", title_justify="left", box=None)
-    told = [(name, head, unit) for (name, head), unit in zip(_COLUMNS.items(), _UNITS, strict=True)]
-    told = [column for column in told if column[0] in made[0].figures]
-    for _, head, _ in told:
-        table.add_column(head, justify="right")
+    names = [name for name in _COLUMNS if name in made[0].figures]
+    table = Table("task", "seed", "at s", title="means over the foreseen frames", title_justify="left", box=None)
+    for name in names:
+        table.add_column(_COLUMNS[name], justify="right")
     for one in made:
-        cells = (f"{one.figures[name]:.2f} {unit}".strip() for name, _, unit in told)
-        table.add_row(one.task, str(one.seed), f"{one.instant_s:.2f} s", *cells)
+        table.add_row(one.task, str(one.seed), f"{one.instant_s:.2f}", *(f"{one.figures[name]:.2f}" for name in names))
+    table.caption, table.caption_justify = "still: what the present frame, held still, would have scored", "left"
     return table

@@ -80,18 +80,20 @@ def _video(eyes: Eyes, future: _Future, n_steps: int) -> tuple[Block, Figures]:
 def _semantics(eyes: Eyes, palette: Palette, future: _Future) -> tuple[Block, Figures]:
     foreseen, colour = future.foreseen, palette.semantic
     happened, curves = None, ()
-    if eyes.semantic is not None and palette.semantic_variance is not None:
+    if eyes.semantic is not None and palette.semantic_variance_ratio is not None:
         seen = eyes.semantic.features(future.real)
         now = eyes.semantic.features(foreseen.now[None])
         happened = colour(_floats(seen))
-        errors = [(said - seen).square().mean((1, 2)) / palette.semantic_variance for said in (foreseen.semantic, now)]
+        errors = [
+            (said - seen).square().mean((1, 2)) / palette.semantic_variance_ratio for said in (foreseen.semantic, now)
+        ]
         curves = _pair(errors)
     block = Block(
         title="Semantic foresight",
         about="one step, as on the robot: MobileSAM's features, along three principal directions of what changes",
         foreseen_name="foreseen", happened_name="teacher sees",
         now=colour(_floats(foreseen.semantic_now)), foreseen=colour(_floats(foreseen.semantic)), happened=happened,
-        absent=eyes.missing.get("semantic", ""), axis="error / variance", curves=curves, from_zero=True, smooth=True,
+        absent=_absent(eyes, "semantic"), axis="error / variance", curves=curves, from_zero=True, smooth=True,
     )  # fmt: skip
     return block, _means(curves, ("semantic_error_ratio", "semantic_still_error_ratio"))
 
@@ -121,8 +123,14 @@ def _features_of_geometry(eyes: Eyes, palette: Palette, foreseen: Foreseen) -> B
         about="one step, as on the robot: features along three principal directions of what changes",
         foreseen_name="foreseen", happened_name="teacher sees",
         now=colour(_floats(foreseen.geometric_now)), foreseen=colour(_floats(foreseen.geometric)), happened=None,
-        absent=eyes.missing.get("geometric", ""), axis="", curves=(), from_zero=True, smooth=True,
+        absent=_absent(eyes, "geometric"), axis="", curves=(), from_zero=True, smooth=True,
     )  # fmt: skip
+
+
+def _absent(eyes: Eyes, kind: str) -> str:
+    return (
+        f"{eyes.missing[kind].name} is not there: what the teacher sees cannot be drawn" if kind in eyes.missing else ""
+    )
 
 
 def _pair(errors: list[Tensor]) -> tuple[Curve, ...]:

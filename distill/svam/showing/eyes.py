@@ -56,23 +56,20 @@ class GeometricTeacher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eyes:
-    """A policy and its teachers; a teacher that is not there is None, and its reason is in `missing`."""
+    """A policy and its teachers; a teacher that is not there is None, and the file it lacks is in `missing`."""
 
     policy: SvamPolicy
     semantic: SemanticTeacher | None
     geometric: GeometricTeacher | None
-    missing: dict[str, str]  # "semantic" or "geometric" -> one line
+    missing: dict[str, Path]  # "semantic" or "geometric" -> file
 
 
 def open_eyes(run: Path, mobile_sam: Path, device: torch.device) -> Eyes:
     """Return who looks in the run folder `run`; raises ConfigError without a whole S-VAM policy, or at a damaged teacher."""
     policy = _policy(run / POLICY_FILE).to(device)
-    missing: dict[str, str] = {}
-    for kind, files in (("semantic", (run / BASIS_FILE, mobile_sam)), ("geometric", (run / DEPTH_FILE,))):
-        for file in files:
-            if not file.exists():
-                missing[kind] = f"{file} is missing, so nobody can say what the {kind} teacher sees in the real future"
-                break
+    needed = {"semantic": (run / BASIS_FILE, mobile_sam), "geometric": (run / DEPTH_FILE,)}
+    absent = {kind: [file for file in files if not file.exists()] for kind, files in needed.items()}
+    missing = {kind: files[0] for kind, files in absent.items() if files}
     return Eyes(
         policy=policy,
         semantic=None if "semantic" in missing else _semantic(run / BASIS_FILE, mobile_sam, policy, device),

@@ -25,7 +25,7 @@ class Palette:
     semantic: FeatureColours
     geometric: FeatureColours  # where no depth can be read out
     depth: DepthColours
-    semantic_variance: float | None  # of what the teacher sees at a place, over pictures; None without teacher
+    semantic_variance_ratio: float | None  # of what the teacher sees at a place, over pictures; None without teacher
 
 
 def fit_palette(eyes: Eyes, onlooker: Onlooker, tasks: tuple[str, ...], progress: Progress) -> Palette:
@@ -47,7 +47,7 @@ def fit_palette(eyes: Eyes, onlooker: Onlooker, tasks: tuple[str, ...], progress
         semantic=fit_colours(np.concatenate(semantic)),
         geometric=fit_colours(np.concatenate(geometric)),
         depth=fit_depth_colours(np.concatenate(depths_mm)),
-        semantic_variance=_variance(eyes, np.stack(pictures)),
+        semantic_variance_ratio=_variance(eyes, np.stack(pictures)),
     )
 
 

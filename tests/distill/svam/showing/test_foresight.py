@@ -93,7 +93,7 @@ def moment(eyes: Eyes) -> Moment:
 def plan_for(run: Path, out: Path, **changes: object) -> ForesightPlan:
     plan = {
         "run": run, "out": out, "mobile_sam": run / "mobile_sam.pt", "tasks": ("reach",), "first_seed": 0, "n_seeds": 1,
-        "instant_s": None, "n_steps": 2, "threads": 1,
+        "instant_s": None, "n_steps": 2,
     }  # fmt: skip
     return ForesightPlan(**(plan | changes))  # pyright: ignore[reportArgumentType] - whatever a test says
 
@@ -115,17 +115,17 @@ class Stages:
 
 
 @pytest.fixture(scope="module")
-def shown(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[PictureMade], tuple[str, ...], Stages]:
+def shown(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[PictureMade], dict[str, Path], Stages]:
     stages = Stages()
     made, missing = show_foresight(plan_for(run, tmp_path_factory.mktemp("out")), stages)
     return made, missing, stages
 
 
 def test_each_episode_becomes_a_picture_and_figures(
-    shown: tuple[list[PictureMade], tuple[str, ...], Stages],
+    shown: tuple[list[PictureMade], dict[str, Path], Stages],
 ) -> None:
     made, missing, stages = shown
-    assert missing == ()
+    assert missing == {}
     assert stages.done == {"colours": (1, 1), "episodes": (1, 1), "pictures": (1, 1)}
     folder = made[0].path.parent
     assert {path.name for path in folder.iterdir()} == {"foresight-reach-0.png", "foresight.json"}
@@ -199,9 +199,7 @@ def test_without_its_teachers_a_run_is_shown_and_the_gap_is_told(run: Path, tmp_
     (tmp_path / "policy.pt").symlink_to(run / "policy.pt")
     (tmp_path / "semantic-basis.pt").symlink_to(run / "semantic-basis.pt")
     made, missing = show_foresight(plan_for(tmp_path, tmp_path / "out"), Stages())
-    assert len(missing) == 2
-    assert str(tmp_path / "mobile_sam.pt") in missing[0]
-    assert str(tmp_path / "depth-teacher.pt") in missing[1]
+    assert missing == {"semantic": tmp_path / "mobile_sam.pt", "geometric": tmp_path / "depth-teacher.pt"}
     assert made[0].path.stat().st_size > 10_000
     assert made[0].figures.keys() == {"generated_psnr_db", "still_psnr_db", "autoencoder_psnr_db"}
 
