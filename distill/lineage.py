@@ -1,8 +1,8 @@
 """What each artefact of a run was made from, so that nothing is built on a file that has changed underneath it.
 
-`made-from.json` in the run's folder has a line for each artefact: fingerprints of the files behind it and the part of the recipe that
-shaped it, noted when its stage begins. Where a stage finds its artefact, or the state of one half made, these must still be true.
-An artefact without a line, as of an older version or copied from elsewhere, is taken as it is.
+`made-from.json` in the run's folder has an entry for each artefact: fingerprints of the files behind it and the part of the recipe
+that shaped it, noted when its stage begins. Where a stage finds its artefact, or the state of one half made, these must still be true.
+An artefact without an entry, as of an older version or copied from elsewhere, is taken as it is.
 
 A fingerprint is of what a file says, not of when it was written: an early stage that is run again and comes to the same is no change.
 """
@@ -13,58 +13,76 @@ import hashlib
 import json
 import zipfile
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 from interfaces.durable import write_whole
 from interfaces.errors import ConfigError
 
 LINEAGE_FILE = "made-from.json"
+_ARCHIVES = {".npz", ".pt"}
 
-Lineage = dict[str, dict[str, Any]]  # artefact -> what it is made from -> fingerprint, or value in the recipe
+
+class Entry(TypedDict):
+    """What is noted of an artefact."""
+
+    sources: list[str]  # paths or patterns in the run's folder
+    files: dict[str, str]  # the files that these were, and their fingerprints
+    recipe: dict[str, Any]
 
 
-def check_lineage(folder: Path, made: tuple[str, ...], files: tuple[str, ...], told: dict[str, Any]) -> None:
+Lineage = dict[str, Entry]
+
+
+def check_lineage(folder: Path, made: tuple[str, ...], sources: tuple[str, ...], told: dict[str, Any]) -> None:
     """Note what an artefact is about to be made from, or compare where it is already there.
 
-    `made` is the artefact and whatever else shows that its stage has begun, `files` is what it is made from: paths in `folder`,
-    or patterns of them; `told` are values of the recipe. What is no longer there cannot be compared, and is not.
-    Raises ConfigError naming the artefact, what differs, and what to delete.
+    `made` is the artefact and whatever else shows that its stage has begun, `sources` is what it is made from: paths in `folder`,
+    or patterns of them; `told` are tables of the recipe. A source that is no longer there cannot be compared, and is not.
+    Raises ConfigError naming the artefact, what differs, and what to delete; or a file that is not whole.
     """
     path = folder / LINEAGE_FILE
-    lineage = _read(path)
-    now: dict[str, Any] = {name: fingerprint(folder, name) for name in files if _there(folder, (name,))}
-    now |= cast("dict[str, Any]", json.loads(json.dumps(told)))  # as it comes back from the file
-    begun = _there(folder, made)
+    lineage, begun = _read(path), _there(folder, made)
+    files = {str(file.relative_to(folder)): fingerprint(file) for file in _there(folder, sources)}
+    now = Entry(sources=[*sources], files=files, recipe=json.loads(json.dumps(told)))  # as it comes back from the file
     if not begun:
         if lineage.get(made[0]) != now:
             write_whole(path, (json.dumps({**lineage, made[0]: now}, indent=1) + "\n").encode())
         return
-    for name, was in lineage.get(made[0], {}).items():
-        different = _difference(name, was, now[name]) if name in now else None
-        if different:
-            raise ConfigError(
-                str(begun[0]), "file", different,
-                f"the same; delete {_in_words(folder, lineage, made)} to make it again, or give another --out",
-            )  # fmt: skip
+    for file in begun:
+        if file.suffix in _ARCHIVES:
+            fingerprint(file)
+    different = _difference(lineage[made[0]], now) if made[0] in lineage else None
+    if different:
+        raise ConfigError(
+            str(begun[0]), "file", different,
+            f"the same; delete {_in_words(folder, lineage, made)} to make it again, or give another --out",
+        )  # fmt: skip
 
 
-def fingerprint(folder: Path, pattern: str) -> str:
-    """Return a hash of what the files of a pattern say; of archives (.npz, .pt) that of their checksums, which is soon read."""
-    whole = hashlib.sha256()
-    for path in _there(folder, (pattern,)):
-        whole.update(f"{path.relative_to(folder)} {_of_file(path)}\n".encode())
-    return whole.hexdigest()[:16]
+def fingerprint(path: Path) -> str:
+    """Return a hash of what a file says; of archives (.npz, .pt) that of their checksums, which is soon read.
 
-
-def _of_file(path: Path) -> str:
-    if zipfile.is_zipfile(path):
+    Raises ConfigError where an archive is not whole.
+    """
+    if path.suffix not in _ARCHIVES or not _begins_as_archive(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    try:
         with zipfile.ZipFile(path) as archive:
             # Without names: torch puts the file's own in front of them, and a serialisation id beside them.
             parts = [
                 (part.CRC, part.file_size) for part in archive.infolist() if "serialization_id" not in part.filename
             ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ConfigError(
+            str(path), "file", f"it cannot be read ({error})", "a whole file; delete it to have it made again"
+        ) from None
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _begins_as_archive(path: Path) -> bool:
+    """Return whether a file begins as a zip archive does, or is empty; weights of others may be in torch's older format."""
+    with path.open("rb") as file:
+        return file.read(2) in {b"PK", b""}
 
 
 def _read(path: Path) -> Lineage:
@@ -76,25 +94,34 @@ def _read(path: Path) -> Lineage:
         ) from None
 
 
-def _there(folder: Path, made: tuple[str, ...]) -> list[Path]:
-    return sorted(path for pattern in made for path in folder.glob(pattern) if ".half" not in path.name)
+def _there(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if ".half" not in path.name)
 
 
-def _difference(name: str, was: Any, now: Any) -> str | None:
-    """Return how two values differ, in words; None where they agree, or one of them is of a version that knew a key less."""
-    if isinstance(was, dict) and isinstance(now, dict):
-        then, says = cast("dict[str, Any]", was), cast("dict[str, Any]", now)
-        changed = [
-            f"{key} = {then[key]!r}, now {says[key]!r}" for key in says if key in then and then[key] != says[key]
-        ]
-        return f"it was made with other values of [{name}]: {', '.join(changed)}" if changed else None
-    return None if was == now else f"it was made from another {name} than there is now"
+def _difference(was: Entry, now: Entry) -> str | None:
+    """Return how two entries differ, in words."""
+    for name, found in now["files"].items() if was["files"] else ():
+        if name not in was["files"]:
+            return f"it was made without {name}, which is there now"
+        if was["files"][name] != found:
+            return f"it was made from another {name} than there is now"
+    for table, says in now["recipe"].items():
+        changed = _changed_values(was["recipe"].get(table, says), says)
+        if changed:
+            return f"it was made with other values of [{table}]: {changed}"
+    return None
+
+
+def _changed_values(then: dict[str, Any], now: dict[str, Any]) -> str:
+    """Return the values that differ; keys that only one of them has are of another version, and do not count."""
+    shared = [key for key in now if key in then]
+    return ", ".join(f"{key} = {then[key]!r}, now {now[key]!r}" for key in shared if then[key] != now[key])
 
 
 def _in_words(folder: Path, lineage: Lineage, made: tuple[str, ...]) -> str:
     """Return the names of the artefact and of all that is there and was made from it."""
     stale = [made[0]]
     for name in stale:
-        stale += [other for other, sources in lineage.items() if name in sources and other not in stale]
+        stale += [other for other, entry in lineage.items() if name in entry["sources"] and other not in stale]
     names = [*made, *stale[1:]]
     return ", ".join(name for name in names if _there(folder, (name,)))

@@ -173,7 +173,8 @@ class Together:
 
 def speaks() -> bool:
     """Return whether people hear this process: the only one, or the first on its machine."""
-    return torch.distributed.get_node_local_rank(fallback_rank=0) == 0
+    local_rank = torch.distributed.get_node_local_rank(fallback_rank=0)  # pyright: ignore[reportPrivateImportUsage]
+    return local_rank == 0
 
 
 def refuse_company(family: str) -> None:

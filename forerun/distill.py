@@ -26,6 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
+    from interfaces.errors import ForerunError
     from interfaces.toml_loader import read_toml
 
     family = read_toml(arguments.recipe).get("family", "small")
@@ -40,7 +41,10 @@ def run(arguments: argparse.Namespace) -> int:
             task = bars.add_task(title, total=None, text="")
             return lambda done, total, text: bars.update(task, completed=done, total=total, text=text)
 
-        made = follow(folder, start_stage)
+        try:
+            made = follow(folder, start_stage)
+        except OSError as error:
+            raise ForerunError(f"{error}; what is finished is kept: start the same command again") from error
     from distill.processes import speaks
 
     if speaks():

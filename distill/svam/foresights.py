@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import read_shard
+from distill.svam.clips import open_array, read_shard
 from distill.svam.run import Run
 from interfaces.durable import sync_folder
 from models.svam.policy import SvamPolicy
@@ -68,7 +68,7 @@ class Foresights:
     def _part(self, shard: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         if shard not in self._open:
             values_file, scale_file = self._files(self._shards[shard])
-            self._open[shard] = (np.load(values_file, mmap_mode="r"), np.load(scale_file))
+            self._open[shard] = (open_array(values_file), open_array(scale_file))
         return self._open[shard]
 
 

@@ -85,7 +85,7 @@ def _basis(run: Run, sam: MobileSamEncoder, pictures: torch.Tensor, grid: int) -
     recipe, path = run.recipe.teachers, run.folder / BASIS_FILE
     sizes = {"semantic_dim": recipe.semantic_dim, "mobile_sam_px": recipe.mobile_sam_px}
     weights = run.beside_recipe(recipe.mobile_sam)
-    run.made_from((BASIS_FILE,), EPISODES, mobile_sam=fingerprint(weights.parent, weights.name))
+    run.made_from((BASIS_FILE,), EPISODES, teachers={"mobile_sam": fingerprint(weights)})
     with run.first_alone("semantic basis"), run.compute.autocast():
         if not path.exists():
             found = fit_basis(sam, pictures, grid, recipe.mobile_sam_px, recipe.semantic_dim)

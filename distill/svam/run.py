@@ -65,11 +65,11 @@ class Run:
         """Return what lets the first of several processes through, and then the others, who find its files."""
         return self.compute.processes.first_alone(stage)
 
-    def made_from(self, made: tuple[str, ...], *files: str, **told: Any) -> None:
+    def made_from(self, made: tuple[str, ...], *files: str, **told: dict[str, Any]) -> None:
         """Note what an artefact is made from, or raise ConfigError where it is there and was made from something else.
 
         `made` is the artefact and the state of its stage, `files` what it is made from: paths or patterns in the run's folder;
-        `told` is what the recipe says.
+        `told` are tables of the recipe.
         """
         if self.first:
             check_lineage(self.folder, made, files, told)
