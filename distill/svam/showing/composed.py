@@ -79,9 +79,9 @@ def _video(eyes: Eyes, future: _Future, n_steps: int) -> tuple[Block, Figures]:
 
 def _semantics(eyes: Eyes, palette: Palette, future: _Future) -> tuple[Block, Figures]:
     foreseen, colour = future.foreseen, palette.semantic
-    happened, curves = None, ()
+    happened, curves, teacher = None, (), ""
     if eyes.semantic is not None and palette.semantic_variance_ratio is not None:
-        seen = eyes.semantic.features(future.real)
+        teacher, seen = "MobileSAM's ", eyes.semantic.features(future.real)
         now = eyes.semantic.features(foreseen.now[None])
         happened = colour(_floats(seen))
         errors = [
@@ -90,7 +90,7 @@ def _semantics(eyes: Eyes, palette: Palette, future: _Future) -> tuple[Block, Fi
         curves = _pair(errors)
     block = Block(
         title="Semantic foresight",
-        about="one step, as on the robot: MobileSAM's features, along three principal directions of what changes",
+        about=f"one step, as on the robot: {teacher}features, along three principal directions of what changes",
         foreseen_name="foreseen", happened_name="teacher sees",
         now=colour(_floats(foreseen.semantic_now)), foreseen=colour(_floats(foreseen.semantic)), happened=happened,
         absent=_absent(eyes, "semantic"), axis="error / variance", curves=curves, from_zero=True, smooth=True,
@@ -129,7 +129,9 @@ def _features_of_geometry(eyes: Eyes, palette: Palette, foreseen: Foreseen) -> B
 
 def _absent(eyes: Eyes, kind: str) -> str:
     return (
-        f"{eyes.missing[kind].name} is not there: what the teacher sees cannot be drawn" if kind in eyes.missing else ""
+        f"{eyes.missing[kind].name} is not there:\nwhat the teacher sees cannot be drawn"
+        if kind in eyes.missing
+        else ""
     )
 
 

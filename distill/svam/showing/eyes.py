@@ -87,7 +87,7 @@ def _policy(path: Path) -> SvamPolicy:
     if family != "svam":
         raise ConfigError(str(path), "family", family, "'svam': other policies foresee nothing that could be drawn")
     try:
-        return load_policy(path).requires_grad_(requires_grad=False)
+        policy = load_policy(path).requires_grad_(requires_grad=False)
     except (
         RuntimeError,
         TypeError,
@@ -96,6 +96,9 @@ def _policy(path: Path) -> SvamPolicy:
         raise ConfigError(
             str(path), "file", str(error).splitlines()[0], "a policy of this version of forerun; train it again"
         ) from error
+    if policy.config.sees != "foresight":
+        raise ConfigError(str(path), "sees", policy.config.sees, "'foresight': this policy acts without one")
+    return policy
 
 
 def _semantic(basis_file: Path, mobile_sam: Path, policy: SvamPolicy, device: torch.device) -> SemanticTeacher:

@@ -35,13 +35,13 @@ def instruction_of(policy: SvamPolicy, task: str) -> Tensor:
 
 
 def as_seen(policy: SvamPolicy, rgb: NDArray[np.uint8]) -> Tensor:
-    """Return pictures (B, 3, p, p) in -1..1 of the camera's squares (B, 240, 240, 3), resized by the policy itself."""
+    """Return pictures (B, 3, p, p) in -1..1 of the camera's squares (B, crop, crop, 3), resized by the policy itself."""
     return 2.0 * policy.video_resize(torch.from_numpy(rgb).to(policy.goal_table.device)) - 1.0
 
 
 @torch.no_grad()
 def foresee(policy: SvamPolicy, rgb: NDArray[np.uint8], task: str, n_steps: int) -> Foreseen:
-    """Return what the policy foresees from a square (240, 240, 3), the video in `n_steps` steps."""
+    """Return what the policy foresees from a square (crop, crop, 3), the video in `n_steps` steps."""
     instruction, now = instruction_of(policy, task), as_seen(policy, rgb[None])
     frame, text, noise = policy.video.encode_frame(now), policy.text(instruction), policy.initial_noise[None]
     semantic, geometric, anchors = foresights(policy, rgb, task)

@@ -138,7 +138,7 @@ def _draw_times(sheet: _Sheet, times_s: NDArray[np.float64], top: float) -> None
     sheet.text(_MARGIN + _NOW / 2, top + 0.13, "now", size=8, ha="center")
     for column, time_s in enumerate(times_s):
         middle = _MARGIN + _NOW + _NAMES + column * (_CELL + _GAP) + _CELL / 2
-        sheet.text(middle, top + 0.13, f"+{time_s:.1f} s", size=8, ha="center")
+        sheet.text(middle, top + 0.13, f"+{time_s:.3g} s", size=8, ha="center")
 
 
 def _draw_frames(sheet: _Sheet, block: Block, columns: NDArray[np.int64], top: float) -> None:

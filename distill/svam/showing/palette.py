@@ -28,13 +28,13 @@ class Palette:
     semantic_variance_ratio: float | None  # of what the teacher sees at a place, over pictures; None without teacher
 
 
-def fit_palette(eyes: Eyes, onlooker: Onlooker, tasks: tuple[str, ...], progress: Progress) -> Palette:
+def fit_palette(eyes: Eyes, onlooker: Onlooker, progress: Progress) -> Palette:
     """Return the palette of a policy: one episode of each of its tasks, looked at a few times."""
     semantic: list[Floats] = []
     geometric: list[Floats] = []
     pictures: list[NDArray[np.uint8]] = []
     depths_mm: list[NDArray[np.uint16]] = []
-    for number, task in enumerate(tasks, start=1):
+    for number, task in enumerate(onlooker.tasks, start=1):
         watched = onlooker.watch(task, _REFERENCE_SEED)
         depths_mm.append(watched.depth_mm)
         for at in np.linspace(0, len(watched.pictures) - 1, _PICTURES).astype(np.int64):
@@ -42,7 +42,7 @@ def fit_palette(eyes: Eyes, onlooker: Onlooker, tasks: tuple[str, ...], progress
             semantic.append(told[0].cpu().double().numpy())  # (T, S, dim)
             geometric.append(told[1].cpu().double().numpy())
             pictures.append(watched.pictures[at])
-        progress(number, len(tasks), task)
+        progress(number, len(onlooker.tasks), task)
     return Palette(
         semantic=fit_colours(np.concatenate(semantic)),
         geometric=fit_colours(np.concatenate(geometric)),

@@ -1,4 +1,4 @@
-"""An episode that the expert plays in the simulator, as the camera saw it, and the instant of it that is looked at."""
+"""An episode that the expert plays in a policy's world, as the camera saw it, and the instant of it that is looked at."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distill.episode import STEP_S, EpisodePlan, Recorder
+from distill.episode import EpisodePlan
+from distill.recorders import open_recorder
+from distill.worlds import WORLDS, WorldName
 from interfaces.errors import RefusedError
 from models.svam.config import SvamConfig
-from sim.camera.renderer import CROP_PX
 
 _TIME_LIMIT_S = 12.0  # as in the recipes' demonstrations
 
@@ -23,8 +24,8 @@ class Watched:
     seed: int
     succeeded: bool
     t_s: NDArray[np.float64]  # (picture,) since the episode began
-    pictures: NDArray[np.uint8]  # (picture, 240, 240, 3), the camera's central square
-    depth_mm: NDArray[np.uint16]  # (picture, 120, 120), exact; 0 where there is none
+    pictures: NDArray[np.uint8]  # (picture, crop, crop, 3), the camera's central square
+    depth_mm: NDArray[np.uint16]  # (picture, crop / 2, crop / 2), exact; 0 where there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +36,21 @@ class Moment:
     seed: int
     succeeded: bool
     instant_s: float
-    now: NDArray[np.uint8]  # (240, 240, 3)
-    future: NDArray[np.uint8]  # (T, 240, 240, 3)
+    now: NDArray[np.uint8]  # (crop, crop, 3)
+    future: NDArray[np.uint8]  # (T, crop, crop, 3)
 
 
 class Onlooker:
-    """A world with a camera and the scripted expert, without noise, in the pace of a video model."""
+    """The world of a policy, its camera and its scripted expert, without noise, in the pace of the policy's video model."""
 
     def __init__(self, config: SvamConfig) -> None:
-        self._recorder = Recorder(
-            CROP_PX
-        )  # the retina then leaves pictures as they are: the policy resizes them itself
-        self._every = round(config.frame_step_ms / 1000.0 / STEP_S)
+        """Open the world; raises RefusedError where the policy's is not among ours, or its package is missing."""
+        world = _world_of(config)
+        facts = WORLDS[world]
+        self.tasks = tuple(name for name in config.instructions if name in facts.tasks)
+        # At the side of the camera's square the recorder's retina leaves pictures as they are: the policy resizes them itself.
+        self._recorder = open_recorder(world, facts.crop_px)
+        self._step_s, self._every = facts.step_s, round(config.frame_step_ms / 1000.0 / facts.step_s)
         self._after_success_s = config.n_frames * config.frame_step_ms / 1000.0
 
     def watch(self, task: str, seed: int) -> Watched:
@@ -59,13 +63,20 @@ class Onlooker:
         )  # fmt: skip
         return Watched(
             task=task, seed=seed, succeeded=episode.succeeded,
-            t_s=np.array(episode.picture_step) * STEP_S,
+            t_s=np.array(episode.picture_step) * self._step_s,
             pictures=np.stack(episode.pictures), depth_mm=np.stack(episode.depth_mm),
         )  # fmt: skip
 
-    def close(self) -> None:
-        """Free the camera's OpenGL context while there still is a display."""
-        self._recorder.renderer.close()
+
+def _world_of(config: SvamConfig) -> WorldName:
+    for world, facts in WORLDS.items():
+        fits = (config.joints, config.camera, config.crop_px) == (facts.joints, facts.camera, facts.crop_px)
+        if fits and set(config.instructions) & set(facts.tasks):
+            return world
+    raise RefusedError(
+        f"the policy moves {', '.join(config.joints)}, sees through {config.camera} and follows {', '.join(config.instructions)};"
+        f" expected those of a simulated world: {', '.join(WORLDS)}"
+    )
 
 
 def moment_of(watched: Watched, n_frames: int, instant_s: float | None) -> Moment:

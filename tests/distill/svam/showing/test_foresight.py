@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,11 +80,7 @@ def eyes(run: Path) -> Eyes:
 @pytest.fixture(scope="module")
 def moment(eyes: Eyes) -> Moment:
     """Return the liveliest instant of a real episode."""
-    onlooker = Onlooker(eyes.policy.config)
-    try:
-        watched = onlooker.watch("reach", 0)
-    finally:
-        onlooker.close()
+    watched = Onlooker(eyes.policy.config).watch("reach", 0)
     assert watched.succeeded
     assert watched.pictures.shape[1:] == (240, 240, 3)
     np.testing.assert_allclose(np.diff(watched.t_s), 0.2)
@@ -165,11 +162,7 @@ def test_depth_is_read_out_as_the_teacher_itself_would(eyes: Eyes, moment: Momen
 
 
 def test_figures_say_how_far_off_it_is(eyes: Eyes, moment: Moment) -> None:
-    onlooker = Onlooker(eyes.policy.config)
-    try:
-        palette = fit_palette(eyes, onlooker, ("reach",), silent)
-    finally:
-        onlooker.close()
+    palette = fit_palette(eyes, Onlooker(eyes.policy.config), silent)
     figures = compose(eyes, palette, moment, 2).figures
     now, real = as_seen(eyes.policy, moment.now[None]), as_seen(eyes.policy, moment.future)
     noise = (now - real).square().mean((1, 2, 3))
@@ -217,6 +210,23 @@ def test_what_cannot_be_shown_is_refused_in_one_line(run: Path, tmp_path: Path) 
         open_eyes(tmp_path, tmp_path, torch.device("cpu"))
     (tmp_path / "policy.pt").write_bytes((run / "policy.pt").read_bytes()[:5000])
     with pytest.raises(ConfigError, match=r"policy\.pt: it cannot be read"):
+        open_eyes(tmp_path, tmp_path, torch.device("cpu"))
+
+
+def test_a_policy_of_no_world_or_without_foresight_is_refused(run: Path, tmp_path: Path) -> None:
+    policy = tiny_policy()
+    with pytest.raises(
+        RefusedError,
+        match="sees through wrist and follows fold, reach; expected those of a simulated world: so101, metaworld",
+    ):
+        Onlooker(replace(policy.config, camera="wrist"))
+    with pytest.raises(RefusedError, match="follows fold; expected"):
+        Onlooker(replace(policy.config, instructions=("fold",)))
+    saved = torch.load(run / "policy.pt", weights_only=True)
+    saved["config"]["sees"] = "frame"
+    saved["weights"]["condenser.enter.0.weight"] = saved["weights"]["condenser.enter.0.weight"][:, -4 - 2 * DIM :]
+    torch.save(saved, tmp_path / "policy.pt")
+    with pytest.raises(ConfigError, match="sees is 'frame'; expected 'foresight'"):
         open_eyes(tmp_path, tmp_path, torch.device("cpu"))
 
 
