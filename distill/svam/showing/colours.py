@@ -53,14 +53,15 @@ def fit_colours(features: Floats) -> FeatureColours:
 
 @dataclass(frozen=True, slots=True)
 class DepthColours:
-    """Depth in mm -> colours, near ones bright."""
+    """Depth in mm -> colours, near ones bright, in equal steps of 1 / depth: a hand counts for more than a far wall."""
 
     near_mm: float
     far_mm: float
 
     def __call__(self, depth_mm: Floats) -> NDArray[np.uint8]:
         """Return (..., h, w, 3) of depth (..., h, w)."""
-        share = np.clip((self.far_mm - depth_mm) / (self.far_mm - self.near_mm), 0.0, 1.0)
+        inverse = 1.0 / np.clip(depth_mm, self.near_mm, self.far_mm)
+        share = (inverse - 1.0 / self.far_mm) / (1.0 / self.near_mm - 1.0 / self.far_mm)
         return _SHADES[np.rint(255.0 * share).astype(np.int64)]
 
 

@@ -176,9 +176,12 @@ def _draw_curves(axes: Any, block: Block, times_s: NDArray[np.float64], *, last:
     axes.tick_params(labelsize=7, colors=_GREY, length=2)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_PALE)
-    axes.margins(y=0.12)
-    if block.from_zero:
-        axes.set_ylim(bottom=0.0)
-    axes.legend(fontsize=6.5, frameon=False, labelcolor="linecolor", handlelength=1.4)
+    low = 0.0 if block.from_zero else min(curve.values.min() for curve in block.curves)
+    high = max(curve.values.max() for curve in block.curves)
+    span = max(high - low, 1e-6)
+    axes.set_ylim(low - (0.0 if block.from_zero else 0.08 * span), high + (0.08 + 0.12 * len(block.curves)) * span)
+    axes.legend(  # above all curves, in the room left for it
+        fontsize=6.5, frameon=False, labelcolor="linecolor", handlelength=1.4, loc="upper left", borderaxespad=0.1
+    )  # fmt: skip
     if last:
         axes.set_xlabel("s from now", fontsize=7.5, color=_GREY)
