@@ -125,9 +125,9 @@ def _heading(study_file: Path, study: StudyRecipe) -> Heading:
         title=study.name,
         facts=(
             f"command: `{made.command}`", f"study and recipe: {files}", f"commit {made.commit}, {made.created}",
-            f"regime: {regime.demonstrations} demonstrations a task, {regime.fit.steps} steps of {regime.fit.batch_size},"
+            f"demonstrations a task: {regime.demonstrations}; {regime.fit.steps} steps of {regime.fit.batch_size};"
             f" joints {'seen' if regime.joints else 'not seen'}; training seeds {', '.join(map(str, study.seeds))}",
-            f"trials: {trials.seeds} unseen scenes a task from seed {trials.first_seed}, {trials.time_limit_s:g} s each, in lockstep",
+            f"unseen scenes a task: {trials.seeds}, from seed {trials.first_seed}, {trials.time_limit_s:g} s each, in lockstep",
         ),
         about={arm.name: arm.about for arm in study.arms},
     )  # fmt: skip
