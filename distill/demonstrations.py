@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from distill.checkpoint import write_arrays
 from distill.episode import Driver, Episode, EpisodePlan
 from distill.policy_driver import PolicyDriver
 from distill.recipe import DemonstrationRecipe, TaskRecipe
@@ -113,7 +114,6 @@ def _record_shard(shard: Shard) -> tuple[int, int]:
 def _save(path: Path, episodes: list[Episode], task: int) -> None:
     starts = np.cumsum([0] + [len(episode.joints_rad) for episode in episodes])
     n_pictures = [len(episode.pictures) for episode in episodes]
-    half = path.with_suffix(".half.npz")
     arrays: dict[str, Any] = {
         "pictures": np.concatenate([np.stack(episode.pictures) for episode in episodes]),
         "picture_step": np.concatenate(
@@ -127,5 +127,4 @@ def _save(path: Path, episodes: list[Episode], task: int) -> None:
     }
     if episodes[0].depth_mm:
         arrays["depth_mm"] = np.concatenate([np.stack(episode.depth_mm) for episode in episodes])
-    np.savez(half, **arrays)
-    half.replace(path)
+    write_arrays(path, arrays)

@@ -13,6 +13,7 @@ from interfaces.errors import ForerunError
 COMMANDS = {
     "demo": "run the closed loop on the simulated robot in real time, and show what happened",
     "eval": "measure success over many seeds, in lockstep on a virtual clock, on all cores",
+    "eval metaworld": "the same on Meta-World's tasks",
     "run": "run a robot: policy, command process and recorder, with one line that shows how they are",
     "status": "say in a few lines what the robot is doing, how well, and what went wrong last",
     "top": "the same, live in the terminal",

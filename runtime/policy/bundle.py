@@ -24,7 +24,7 @@ from interfaces.engine import Engine
 from interfaces.engine_cache import Entry
 from interfaces.errors import BundleError, ConfigError, DeviceError, UnfitError
 from interfaces.graph_contract import ACTION_GRAPH, FORESIGHT_GRAPH, check_contract
-from interfaces.robot_config import RobotConfig
+from interfaces.robot_config import PolicyConfig, RobotConfig
 from interfaces.trusted_path import ANY_OWNER, Trust, hash_trusted, read_trusted, require_trusted_folders
 from runtime.policy.inference_choice import Choice, Inference, choices
 from runtime.policy.open_engine import open_engine
@@ -65,27 +65,37 @@ def open_bundle(
     """
     manifest = read_manifest(folder, trust)
     check_fits(manifest, robot)
-    check_contract(manifest)
-    if not manifest.cameras:
-        raise BundleError(f"bundle {manifest.name} sees through no camera")
     if len(manifest.cameras) > 1 and robot.policy.pair_tolerance_ms is None:
         raise UnfitError(
             f"bundle {manifest.name} sees through {len(manifest.cameras)} cameras; robot {robot.name} does not say"
             " in policy.pair_tolerance_ms how far apart their frames may be taken"
         )
+    return open_graphs(folder, manifest, robot.policy, trust, inference)
+
+
+def open_graphs(
+    folder: Path,
+    manifest: BundleManifest,
+    policy: PolicyConfig,
+    trust: Trust = ANY_OWNER,
+    inference: Inference | None = None,
+) -> LoadedBundle:
+    """Return the checked bundle in `folder`, whose `manifest` was found to fit what it shall move; raises as `open_bundle`."""
+    check_contract(manifest)
+    if not manifest.cameras:
+        raise BundleError(f"bundle {manifest.name} sees through no camera")
     verify_files(folder, manifest, trust)
     parity = read_parity(
         manifest.parity.file, read_verified(folder, manifest.parity.file, manifest.parity.sha256, trust)
     )
-    ways = choices(manifest, inference or robot.policy.inference)
+    ways = choices(manifest, inference or policy.inference)
 
     def engines(way: Choice) -> tuple[Engine, Engine]:
         if isinstance(way.of, Entry):
             return _open_plans(way.of, manifest)
-        threads = robot.policy.threads
         return (
-            _open_graph(folder, way.of.foresight, manifest.foresight, threads, trust),
-            _open_graph(folder, way.of.action, manifest.action, threads, trust),
+            _open_graph(folder, way.of.foresight, manifest.foresight, policy.threads, trust),
+            _open_graph(folder, way.of.action, manifest.action, policy.threads, trust),
         )
 
     return _open_best(ways, engines, manifest, parity)
