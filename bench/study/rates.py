@@ -41,7 +41,7 @@ class Rate:
 class Difference:
     """By how much an arm is better than another: a difference of success ratios, and how sure it is."""
 
-    ratio: float
+    middle_ratio: float
     low_ratio: float
     high_ratio: float
 
@@ -82,4 +82,4 @@ def difference(trials: Sequence[Trial], arm: str, other: str) -> Difference | No
     means = np.array([np.mean(of_scene) for of_scene in scenes.values()])
     half = _Z * float(means.std(ddof=1)) / np.sqrt(len(means))
     middle = float(means.mean())
-    return Difference(ratio=middle, low_ratio=middle - half, high_ratio=middle + half)
+    return Difference(middle_ratio=middle, low_ratio=middle - half, high_ratio=middle + half)

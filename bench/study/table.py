@@ -61,4 +61,4 @@ def _difference(trials: Sequence[Trial], arm: str, other: str) -> str:
     found = None if arm == other else difference(trials, arm, other)
     if found is None:
         return "-"
-    return f"{100 * found.ratio:+.1f} ({100 * found.low_ratio:+.1f} to {100 * found.high_ratio:+.1f})"
+    return f"{100 * found.middle_ratio:+.1f} ({100 * found.low_ratio:+.1f} to {100 * found.high_ratio:+.1f})"

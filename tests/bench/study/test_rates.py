@@ -40,12 +40,12 @@ def test_differences_are_of_the_same_training_seed_in_the_same_scene() -> None:
     """Only training seed 0 has both: scene by scene raw - svam is 0 0 -1 -1, -1 0 0 0."""
     found = difference(TRIALS, "raw", "svam")
     assert found is not None
-    assert found.ratio == pytest.approx(-3 / 8)
+    assert found.middle_ratio == pytest.approx(-3 / 8)
     half = 1.96 * math.sqrt((3 - 9 / 8) / 7) / math.sqrt(8)
     assert (found.low_ratio, found.high_ratio) == pytest.approx((-3 / 8 - half, -3 / 8 + half))
     back = difference(TRIALS, "svam", "raw")
     assert back is not None
-    assert back.ratio == -found.ratio
+    assert back.middle_ratio == -found.middle_ratio
 
 
 def test_without_common_scenes_there_is_no_difference() -> None:

@@ -1,0 +1,25 @@
+"""The table: success, interval, spread and difference, of a study that can be reckoned by hand."""
+
+from __future__ import annotations
+
+from bench.study.table import Heading, markdown
+from bench.study.trials import Trial
+from tests.bench.study.test_rates import TRIALS
+
+HEADING = Heading(title="so101-study", facts=("command: `forerun study`",), about={"svam": "the paper's", "raw": "VPP"})
+
+
+def test_the_table_says_success_interval_spread_and_difference() -> None:
+    lines = markdown(HEADING, TRIALS).splitlines()
+    assert lines[0] == "# so101-study"
+    assert "- command: `forerun study`" in lines
+    assert "| arm | reach | push | all tasks |" in lines
+    assert "| svam | 7/8 = 87.5 % (53-98) | 2/8 = 25.0 % (7-59) | 9/16 = 56.2 % (33-77) |" in lines
+    assert "| svam | 56.2 % of 2 | 37.5-75.0 % | - |" in lines
+    assert any(line.startswith("| raw | 37.5 % of 1 | 37.5-37.5 % | -37.5 (-73.4 to -1.6) |") for line in lines)
+    assert "- **raw**: VPP" in lines
+
+
+def test_an_arm_that_has_not_been_tried_in_a_task_is_a_dash() -> None:
+    more = [*TRIALS, Trial(arm="new", training_seed=0, task="lift", seed=0, success_s=None)]
+    assert "| new | - | - | 0/1 = 0.0 % (0-79) | 0/1 = 0.0 % (0-79) |" in markdown(HEADING, more)
