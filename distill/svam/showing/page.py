@@ -19,7 +19,7 @@ from PIL import Image
 Pixels = NDArray[np.uint8]  # (..., h, w, 3)
 
 _INK, _GREY, _PALE, _ABSENT = "#222222", "#6f6f6f", "#c9c9c9", "#f2f2f2"
-COLOURS = {"foreseen": "#d9541e", "still": "#7d8590", "bound": "#b9bec5"}
+COLOURS = {"foreseen": "#d9541e", "still": "#7d8590"}
 _HAPPENED = "#2f6db3"
 _DPI = 130
 
@@ -36,7 +36,7 @@ class Curve:
     """How near something is to what happened, frame by frame."""
 
     name: str
-    kind: Literal["foreseen", "still", "bound"]
+    kind: Literal["foreseen", "still"]
     values: NDArray[np.float64]  # (T,)
 
 
@@ -54,6 +54,7 @@ class Block:
     absent: str
     axis: str
     curves: tuple[Curve, ...]
+    aside: str  # one line below the curves' names
     from_zero: bool  # errors: half as high is half as far off
     smooth: bool  # few large places, drawn smoothly
 
@@ -77,7 +78,7 @@ def draw_page(page: Page) -> bytes:
     sheet = _Sheet(width, height)
     sheet.text(_MARGIN, 0.34, page.title, size=15, weight="bold")
     sheet.text(_MARGIN, 0.60, page.about, size=8.5, colour=_GREY)
-    top = _TOP
+    top, drawn_last = _TOP, next((block for block in reversed(page.blocks) if block.curves), None)
     for number, block in enumerate(page.blocks):
         _draw_head(sheet, block, top)
         top += _HEAD
@@ -88,7 +89,9 @@ def draw_page(page: Page) -> bytes:
         if block.curves:
             left = _MARGIN + _NOW + _NAMES + _strip(len(columns)) + _CURVES_LEFT
             axes = sheet.axes(left, top, _CURVES, _NOW - 0.10)
-            _draw_curves(axes, block, page.times_s, last=number == len(page.blocks) - 1)
+            _draw_curves(axes, block, page.times_s)
+            if block is drawn_last:
+                axes.set_xlabel("s from now", fontsize=7.5, color=_GREY)
         top += _NOW + _BETWEEN
     sheet.text(_MARGIN, height - 0.16, page.footnote, size=7.5, colour=_GREY)
     return sheet.png()
@@ -166,22 +169,20 @@ def _draw_absent(sheet: _Sheet, block: Block, left: float, top: float, n_columns
     axes.text(0.5, 0.5, block.absent, ha="center", va="center", fontsize=7.5, color=_GREY, wrap=True)
 
 
-def _draw_curves(axes: Any, block: Block, times_s: NDArray[np.float64], *, last: bool) -> None:
+def _draw_curves(axes: Any, block: Block, times_s: NDArray[np.float64]) -> None:
     for curve in block.curves:
-        told = {"foreseen": (1.8, "-"), "still": (1.4, "-"), "bound": (1.0, ":")}[curve.kind]
-        axes.plot(
-            times_s, curve.values, color=COLOURS[curve.kind], linewidth=told[0], linestyle=told[1], label=curve.name
-        )
+        width = 1.8 if curve.kind == "foreseen" else 1.4
+        axes.plot(times_s, curve.values, color=COLOURS[curve.kind], linewidth=width, label=curve.name)
+    if block.aside:
+        axes.plot([], [], color=COLOURS["still"], linestyle="", label=block.aside)
     axes.set_ylabel(block.axis, fontsize=7.5, color=_GREY)
     axes.tick_params(labelsize=7, colors=_GREY, length=2)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(_PALE)
-    low = 0.0 if block.from_zero else min(curve.values.min() for curve in block.curves)
-    high = max(curve.values.max() for curve in block.curves)
-    span = max(high - low, 1e-6)
-    axes.set_ylim(low - (0.0 if block.from_zero else 0.08 * span), high + (0.08 + 0.12 * len(block.curves)) * span)
+    values = np.concatenate([curve.values for curve in block.curves])
+    low, high = 0.0 if block.from_zero else float(values.min()), float(values.max())
+    n_lines, span = len(block.curves) + bool(block.aside), max(high - low, 1e-6)
+    axes.set_ylim(low - (0.0 if block.from_zero else 0.08 * span), high + (0.08 + 0.12 * n_lines) * span)
     axes.legend(  # above all curves, in the room left for it
         fontsize=6.5, frameon=False, labelcolor="linecolor", handlelength=1.4, loc="upper left", borderaxespad=0.1
     )  # fmt: skip
-    if last:
-        axes.set_xlabel("s from now", fontsize=7.5, color=_GREY)

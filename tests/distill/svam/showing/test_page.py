@@ -23,7 +23,7 @@ def page(n_frames: int, n_blocks: int = 2) -> Page:
         title="Video", about="about", foreseen_name="generated", happened_name="happened",
         now=np.broadcast_to(np.array([0, 200, 0], np.uint8), (12, 12, 3)).copy(), foreseen=foreseen, happened=happened,
         absent="nobody looked", axis="dB", curves=(Curve(name="generated", kind="foreseen", values=np.ones(n_frames)),),
-        from_zero=True, smooth=False,
+        aside="", from_zero=True, smooth=False,
     )  # fmt: skip
     times_s = np.linspace(0.1, 0.1 * n_frames, n_frames)
     return Page(title="push, seed 0", about="about", times_s=times_s, blocks=(block,) * n_blocks, footnote="note")
