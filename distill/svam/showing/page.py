@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
@@ -127,8 +128,10 @@ class _Sheet:
         self.figure.figimage(resized, round(left * _DPI), round((self.height - top - side) * _DPI))
 
     def png(self) -> bytes:
-        file = io.BytesIO()
-        self.figure.savefig(file, format="png", dpi=_DPI, metadata={"Software": None})
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        file = io.BytesIO()  # without the alpha channel, which matplotlib's own PNG would have
+        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(file, "PNG", optimize=True)
         return file.getvalue()
 
 
