@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from distill.svam.showing.foresight import PictureMade
 
-_MOBILE_SAM = Path("distill/recipes/mobile_sam.pt")  # where the recipes look for it
+_MOBILE_SAM = Path(__file__).parents[1] / "distill/recipes/mobile_sam.pt"  # where the recipes look for it
 _COLUMNS = {  # figure -> head of its column
     "generated_psnr_db": "video dB", "still_psnr_db": "still dB",
     "semantic_error_ratio": "semantic", "semantic_still_error_ratio": "still",
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=count, default=10, metavar="N", help="of the generated video; default 10")
     parser.add_argument(
         "--mobile-sam", type=Path, default=_MOBILE_SAM, metavar="FILE",
-        help=f"the semantic teacher's weights; default {_MOBILE_SAM}",
+        help=f"the semantic teacher's weights; default {_MOBILE_SAM.name} beside the recipes",
     )  # fmt: skip
 
 
