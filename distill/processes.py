@@ -38,6 +38,11 @@ class Processes(Protocol):
         ...
 
     @property
+    def count(self) -> int:
+        """Return how many there are."""
+        ...
+
+    @property
     def device(self) -> torch.device | None:
         """Return the device that the launcher gave to this one; None: it is free to choose."""
         ...
@@ -67,6 +72,7 @@ class Alone:
     """The one process of a run that no launcher started."""
 
     rank = 0
+    count = 1
     device: torch.device | None = None
 
     def averaging(self, module: nn.Module) -> nn.Module:
@@ -123,6 +129,11 @@ class Together:
     def rank(self) -> int:
         """Return which one this is."""
         return self._accelerator.process_index
+
+    @property
+    def count(self) -> int:
+        """Return how many there are."""
+        return self._accelerator.num_processes
 
     @property
     def device(self) -> torch.device | None:

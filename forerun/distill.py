@@ -70,4 +70,12 @@ def _svam(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
     return recipe.name, lambda folder, start_stage: run_svam_recipe(recipe, recipe_file.parent, folder, start_stage)
 
 
-_FAMILIES = {"small": _small, "svam": _svam}
+def _svam_paper(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Path]]:
+    from distill.paper.recipe import load_paper_recipe
+    from distill.paper.stages import run_paper_recipe
+
+    recipe = load_paper_recipe(recipe_file)
+    return recipe.name, lambda folder, start_stage: run_paper_recipe(recipe, recipe_file.parent, folder, start_stage)
+
+
+_FAMILIES = {"small": _small, "svam": _svam, "svam-paper": _svam_paper}

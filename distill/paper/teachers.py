@@ -56,7 +56,7 @@ class ManyViews(Protocol):
 class PaperTeachers:
     """Both teachers, frozen, on one device."""
 
-    dinov2: VitAnchor
+    dinov2: nn.Module  # pictures (B, 3, p, p) -> (B, dim, g, g)
     depth_anything: ManyViews
 
     @torch.no_grad()
@@ -85,27 +85,27 @@ def load_dinov2(name: str, anchor: VitAnchor) -> VitAnchor:
 
     Raises ForerunError when transformers is not installed, ConfigError when the weights are not to be had or do not fit.
     """
-    transformers = _library("transformers", "pip install 'transformers>=5'", "teachers.semantic")
-    network = _weights(transformers.Dinov2WithRegistersModel.from_pretrained, name, "teachers.semantic")
+    transformers = library("transformers", "pip install 'transformers>=5'", "served.semantic")
+    network = weights(transformers.Dinov2WithRegistersModel.from_pretrained, name, "served.semantic")
     return anchor_of_dinov2(network, anchor, name)
 
 
 def load_depth_anything(name: str, anchor: VitAnchor) -> tuple[nn.Module, VitAnchor]:
     """Return Depth Anything's backbone, cut after the tapped stage, and the anchor with the same weights; raises as `load_dinov2`."""
-    api = _library("depth_anything_3.api", "pip install depth-anything-3", "teachers.geometric")
-    whole = _weights(api.DepthAnything3.from_pretrained, name, "teachers.geometric")
+    api = library("depth_anything_3.api", "pip install depth-anything-3", "served.geometric")
+    whole = weights(api.DepthAnything3.from_pretrained, name, "served.geometric")
     return anchor_of_depth_anything(whole.model.backbone.pretrained, anchor, name)
 
 
 def anchor_of_dinov2(network: nn.Module, anchor: VitAnchor, name: str) -> VitAnchor:
     """Give an anchor the weights of transformers' DINOv2 with registers."""
-    weights = {_renamed(key): value for key, value in network.state_dict().items()}
+    named = {_renamed(key): value for key, value in network.state_dict().items()}
     for block in range(anchor.shape.n_blocks):
         for kind in ("weight", "bias"):
             parts = [f"encoder.layer.{block}.attention.{part}_proj.{kind}" for part in "qkv"]
-            if all(part in weights for part in parts):
-                weights[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat([weights.pop(part) for part in parts])
-    return _loaded(anchor, weights, name, lambda patches: _antialiased(patches, anchor.grid))
+            if all(part in named for part in parts):
+                named[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat([named.pop(part) for part in parts])
+    return _loaded(anchor, named, name, lambda patches: _antialiased(patches, anchor.grid))
 
 
 def anchor_of_depth_anything(backbone: nn.Module, anchor: VitAnchor, name: str) -> tuple[nn.Module, VitAnchor]:
@@ -115,22 +115,22 @@ def anchor_of_depth_anything(backbone: nn.Module, anchor: VitAnchor, name: str) 
     return backbone.eval().requires_grad_(requires_grad=False), loaded
 
 
-def _loaded(anchor: VitAnchor, weights: dict[str, Tensor], name: str, resized: Callable[[Tensor], Tensor]) -> VitAnchor:
+def _loaded(anchor: VitAnchor, given: dict[str, Tensor], name: str, resized: Callable[[Tensor], Tensor]) -> VitAnchor:
     wanted = anchor.state_dict()
-    missing = [key for key in wanted if key not in weights]
+    missing = [key for key in wanted if key not in given]
     if missing:
         raise ConfigError(name, missing[0], None, f"weights of a network of {anchor.shape}")
-    weights = {key: weights[key].float() for key in wanted}
-    table = weights["pos_embed"]  # (1, 1 + n * n, dim)
+    kept = {key: given[key].float() for key in wanted}
+    table = kept["pos_embed"]  # (1, 1 + n * n, dim)
     side = round((table.shape[1] - 1) ** 0.5)
     patches = table[:, 1:].view(1, side, side, -1).permute(0, 3, 1, 2)
     if side != anchor.grid:
         patches = resized(patches)
-    weights["pos_embed"] = torch.cat([table[:, :1], patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
+    kept["pos_embed"] = torch.cat([table[:, :1], patches.permute(0, 2, 3, 1).flatten(1, 2)], dim=1)
     for key, value in wanted.items():
-        if weights[key].shape != value.shape:
-            raise ConfigError(name, key, tuple(weights[key].shape), f"{tuple(value.shape)}, as in {anchor.shape}")
-    anchor.load_state_dict(weights)
+        if kept[key].shape != value.shape:
+            raise ConfigError(name, key, tuple(kept[key].shape), f"{tuple(value.shape)}, as in {anchor.shape}")
+    anchor.load_state_dict(kept)
     return anchor.eval().requires_grad_(requires_grad=False)
 
 
@@ -151,14 +151,16 @@ def _renamed(key: str) -> str:
     return key
 
 
-def _library(module: str, remedy: str, key: str) -> Any:
+def library(module: str, remedy: str, key: str) -> Any:
+    """Return a library that serves what the recipe names under `key`; raises ForerunError with the remedy where it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise ForerunError(f"{key}: {module} cannot be imported ({error}); install it: {remedy}") from None
 
 
-def _weights(load: Callable[[str], nn.Module], name: str, key: str) -> Any:
+def weights(load: Callable[[str], Any], name: str, key: str) -> Any:
+    """Return what a library loads under a name; raises ConfigError where it cannot."""
     try:
         return load(name)
     except (OSError, ValueError, RuntimeError, ImportError) as error:

@@ -125,7 +125,7 @@ def test_weights_of_another_size_are_named() -> None:
 
 @with_dinov2
 def test_missing_weights_are_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"teachers\.semantic cannot be loaded from there .*hf download") as refused:
+    with pytest.raises(ConfigError, match=r"served\.semantic cannot be loaded from there .*hf download") as refused:
         load_dinov2(str(tmp_path / "dinov2"), VitAnchor(SEMANTIC, 3))
     assert "\n" not in str(refused.value)
 
@@ -139,6 +139,6 @@ def test_missing_weights_are_one_line(tmp_path: Path) -> None:
 )
 def test_a_missing_library_is_one_line(monkeypatch: pytest.MonkeyPatch, load: Any, module: str, remedy: str) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ForerunError, match=r"teachers\.(semantic|geometric): .*cannot be imported") as refused:
+    with pytest.raises(ForerunError, match=r"served\.(semantic|geometric): .*cannot be imported") as refused:
         load("anywhere", VitAnchor(SEMANTIC, 3))
     assert remedy in str(refused.value)
