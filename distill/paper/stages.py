@@ -42,7 +42,7 @@ from distill.paper.text import text_tables
 from distill.stages import POLICY_FILE, SAMPLES_FILE
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.figures import add_figures
-from interfaces.errors import ForerunError
+from interfaces.errors import ConfigError, ForerunError
 from interfaces.progress import StartStage, silent
 from models.svam.checkpoint import load_video_model
 from models.svam.config import SvamConfig
@@ -50,6 +50,10 @@ from models.svam.policy import SvamPolicy, save_policy
 from models.svam.video_model import VideoModel
 
 EPISODES, RECORDS, STUDENTS_FILE = "episodes/*.npz", "foreseen/records-*.npz", "students.pt"
+_TO_DOWNLOAD = (
+    "a folder in diffusers' format: `hf download yjguo/svd-robot-calvin-ft --local-dir FOLDER` (8 GB), or your own fine-tuning"
+    " of Stable Video Diffusion"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,10 @@ def _load(
         n_steps=recipe.expert.steps_of_decoding, state_dropout_ratio=recipe.expert.state_dropout_ratio,
         foresight_age_max_ms=recipe.expert.age_max_ms,
     )  # fmt: skip
-    video = served.video(recipe_folder / recipe.served.video, config)
+    video_folder = recipe_folder / recipe.served.video
+    if served.video is load_video_model and not video_folder.is_dir():
+        raise ConfigError(str(video_folder), "served.video", None, _TO_DOWNLOAD)
+    video = served.video(video_folder, config)
     text_table, goal_table = served.text(recipe.served.text, instructions, config.n_text_tokens)
     torch.manual_seed(recipe.students.seed)
     policy = SvamPolicy(config, video)
@@ -159,7 +166,8 @@ def _read(run: PaperRun, sources: list[Source], video_px: int) -> Episodes:
 def _generate(run: PaperRun, policy: SvamPolicy, episodes: Episodes) -> list[Path]:
     """Write the videos that the policy's own noise becomes, each process every so-many-th file; return the files."""
     recipe, processes = run.recipe.self_distillation, run.compute.processes
-    run.made_from((RECORDS,), EPISODES, self_distillation=asdict(recipe), served={"video": run.recipe.served.video})
+    with processes.first_alone("generated videos"):  # noted before any process writes the first of them
+        run.made_from((RECORDS,), EPISODES, self_distillation=asdict(recipe), served={"video": run.recipe.served.video})
     files = [run.folder / f"foreseen/records-{k:05d}.npz" for k in range(-(-recipe.records // recipe.batch_size))]
     learnt, rng = np.flatnonzero(~episodes.held_out), np.random.default_rng(recipe.seed)
     if len(learnt) == 0:

@@ -203,6 +203,9 @@ def test_a_missing_checkpoint_is_said_before_anything_is_computed(home: Path, tm
         ConfigError, match=r"svd-robot-calvin-ft/unet/config\.json: it cannot be read .*diffusers checkpoint"
     ):
         run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, replace(SERVED, video=Served().video))
+    (home / "svd-robot-calvin-ft").mkdir()
+    with pytest.raises(ConfigError, match=r"unet/config\.json: it cannot be read .*diffusers checkpoint"):
+        run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, replace(SERVED, video=Served().video))
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
