@@ -199,13 +199,14 @@ def test_the_published_recipe_is_one_of_the_published_size() -> None:
 
 
 def test_a_missing_checkpoint_is_said_before_anything_is_computed(home: Path, tmp_path: Path) -> None:
+    served = replace(SERVED, video=Served().video)
     with pytest.raises(
-        ConfigError, match=r"svd-robot-calvin-ft/unet/config\.json: it cannot be read .*diffusers checkpoint"
+        ConfigError, match=r"svd-robot-calvin-ft: served\.video is missing; expected .*hf download yjguo"
     ):
-        run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, replace(SERVED, video=Served().video))
+        run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, served)
     (home / "svd-robot-calvin-ft").mkdir()
     with pytest.raises(ConfigError, match=r"unet/config\.json: it cannot be read .*diffusers checkpoint"):
-        run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, replace(SERVED, video=Served().video))
+        run_paper_recipe(tiny_recipe(), home, tmp_path, quiet, served)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
