@@ -135,15 +135,19 @@ def _heading(study_file: Path, study: StudyRecipe) -> Heading:
 
 def _write(shop: Workshop, heading: Heading, scenes: Scenes) -> None:
     """Write the results of all that has been tried until now, by this command or an earlier one."""
+    from bench.study.held_out import read_held_out
     from bench.study.picture import write_picture
     from bench.study.table import markdown
     from bench.study.trials import read_trials, write_trials
     from interfaces.durable import write_whole
 
-    files = (shop.cell(arm, seed) / _trials_file(scenes) for arm in shop.study.arms for seed in shop.study.seeds)
-    trials = [trial for file in files if file.exists() for trial in read_trials(file)]
+    cells = [(shop.cell(arm, seed), arm.name, seed) for arm in shop.study.arms for seed in shop.study.seeds]
+    tried = [cell for cell in cells if (cell[0] / _trials_file(scenes)).exists()]
+    trials = [trial for folder, _, _ in tried for trial in read_trials(folder / _trials_file(scenes))]
+    looks = [read_held_out(folder / "figures.jsonl", arm, seed) for folder, arm, seed in tried]
     write_trials(shop.out / "results.csv", trials)
-    write_whole(shop.out / "results.md", markdown(heading, trials).encode())
+    page = markdown(heading, trials, [look for look in looks if look is not None])
+    write_whole(shop.out / "results.md", page.encode())
     write_picture(shop.out / "results.png", trials)
 
 

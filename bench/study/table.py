@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.study.held_out import HeldOut
 from bench.study.rates import ALL_TASKS, Rate, by_training_seed, difference, in_order, rate
 from bench.study.trials import Trial
 
@@ -20,18 +21,39 @@ class Heading:
     about: Mapping[str, str]  # what an arm is, by name
 
 
-def markdown(heading: Heading, trials: Sequence[Trial]) -> str:
-    """Return the page: where it comes from, success per task, training seeds and differences, and what the arms are."""
+def markdown(heading: Heading, trials: Sequence[Trial], held_out: Sequence[HeldOut] = ()) -> str:
+    """Return the page: where it comes from, success, training seeds and differences, held-out errors, and what the arms are."""
     arms, tasks = in_order(trials)
     lines = [f"# {heading.title}", "", *(f"- {fact}" for fact in heading.facts), ""]
-    lines += ["Success, pooled over training seeds, with Wilson's 95 % interval:", ""]
+    lines += ["Success, pooled over training seeds, with Wilson's 95 % interval over episodes:", ""]
     lines += _row("arm", *tasks, ALL_TASKS), _rule(len(tasks) + 2)
     lines += [_row(arm, *(_rate(rate(trials, arm, task)) for task in (*tasks, None))) for arm in arms]
     lines += ["", f"All tasks, by training seed, and against `{arms[0]}` in the same scenes (95 % interval):", ""]
     lines += _row("arm", "mean of training seeds", "lowest to highest", f"difference to {arms[0]}, points"), _rule(4)
     lines += [_row(arm, *_spread(trials, arm), _difference(trials, arm, arms[0])) for arm in arms]
+    lines += _errors(held_out)
     lines += ["", *(f"- **{arm}**: {heading.about[arm]}" for arm in arms if arm in heading.about), ""]
     return "\n".join(lines)
+
+
+def _errors(held_out: Sequence[HeldOut]) -> list[str]:
+    """Return the table of held-out errors, a row for each arm that was trained itself."""
+    if not held_out:
+        return []
+    lines = [
+        "",
+        "Joint targets of held-out demonstrations, how far off, mrad (mean of training seeds, lowest to highest):",
+        "",
+    ]
+    lines += [_row("arm", "with its foresight", "with zeros", "with another picture's", "standing still"), _rule(5)]
+    for arm in dict.fromkeys(found.arm for found in held_out):
+        mine = [found for found in held_out if found.arm == arm]
+        columns = zip(
+            *((one.off_mrad, one.zeroed_off_mrad, one.shuffled_off_mrad, one.still_off_mrad) for one in mine),
+            strict=True,
+        )
+        lines.append(_row(arm, *(f"{np.mean(c):.1f} ({min(c):.1f}-{max(c):.1f})" for c in columns)))
+    return lines
 
 
 def _row(*cells: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bench.study.held_out import HeldOut
 from bench.study.table import Heading, markdown
 from bench.study.trials import Trial
 from tests.bench.study.test_rates import TRIALS
@@ -23,3 +24,16 @@ def test_the_table_says_success_interval_spread_and_difference() -> None:
 def test_an_arm_that_has_not_been_tried_in_a_task_is_a_dash() -> None:
     more = [*TRIALS, Trial(arm="new", training_seed=0, task="lift", seed=0, success_s=None)]
     assert "| new | - | - | 0/1 = 0.0 % (0-79) | 0/1 = 0.0 % (0-79) |" in markdown(HEADING, more)
+
+
+def test_held_out_errors_are_means_over_training_seeds() -> None:
+    looks = [
+        HeldOut(
+            arm="svam", training_seed=seed, off_mrad=10.0 + seed, zeroed_off_mrad=40.0, shuffled_off_mrad=50.0,
+            still_off_mrad=60.0,
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    page = markdown(HEADING, TRIALS, looks)
+    assert "| svam | 10.5 (10.0-11.0) | 40.0 (40.0-40.0) | 50.0 (50.0-50.0) | 60.0 (60.0-60.0) |" in page
+    assert "mrad" not in markdown(HEADING, TRIALS)
