@@ -10,6 +10,10 @@ from typing import Any
 from interfaces.errors import ConfigError
 
 _STAGE = "expert"
+_FIGURES = {
+    "off_rad": "off_mrad", "zeroed_off_rad": "zeroed_off_mrad", "shuffled_off_rad": "shuffled_off_mrad",
+    "still_off_rad": "still_off_mrad",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,10 +22,10 @@ class HeldOut:
 
     arm: str
     training_seed: int
-    off_mrad: float  # with its own foresight
-    zeroed_off_mrad: float
-    shuffled_off_mrad: float  # with another picture's, of any task
-    still_off_mrad: float  # of standing still
+    off_rad: float  # with its own foresight
+    zeroed_off_rad: float
+    shuffled_off_rad: float  # with another picture's, of any task
+    still_off_rad: float  # of standing still
 
 
 def read_held_out(figures: Path, arm: str, training_seed: int) -> HeldOut | None:
@@ -31,8 +35,7 @@ def read_held_out(figures: Path, arm: str, training_seed: int) -> HeldOut | None
     try:
         lines: list[dict[str, Any]] = [json.loads(line) for line in figures.read_text(encoding="utf-8").splitlines()]
         looks = [line for line in lines if line["stage"] == _STAGE]
-        keys = ("off_mrad", "zeroed_off_mrad", "shuffled_off_mrad", "still_off_mrad")
-        values: dict[str, float] = {key: float(looks[-1][key]) for key in keys}
+        values = {key: float(looks[-1][told]) / 1000.0 for key, told in _FIGURES.items()}
     except (ValueError, KeyError, IndexError) as error:
         raise ConfigError(str(figures), "file", f"{type(error).__name__} {error}", "a look of the expert") from None
     return HeldOut(arm=arm, training_seed=training_seed, **values)

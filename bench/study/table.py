@@ -49,10 +49,12 @@ def _errors(held_out: Sequence[HeldOut]) -> list[str]:
     for arm in dict.fromkeys(found.arm for found in held_out):
         mine = [found for found in held_out if found.arm == arm]
         columns = zip(
-            *((one.off_mrad, one.zeroed_off_mrad, one.shuffled_off_mrad, one.still_off_mrad) for one in mine),
+            *((one.off_rad, one.zeroed_off_rad, one.shuffled_off_rad, one.still_off_rad) for one in mine),
             strict=True,
         )
-        lines.append(_row(arm, *(f"{np.mean(c):.1f} ({min(c):.1f}-{max(c):.1f})" for c in columns)))
+        lines.append(
+            _row(arm, *(f"{1000 * np.mean(c):.1f} ({1000 * min(c):.1f}-{1000 * max(c):.1f})" for c in columns))
+        )
     return lines
 
 

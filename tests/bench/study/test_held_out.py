@@ -17,7 +17,7 @@ def test_the_last_look_counts(tmp_path: Path) -> None:
         '{"stage": "students", "step": 9, "loss": 1.0}\n' + LOOK % (1, 3.0) + LOOK % (2, 2.0), encoding="utf-8"
     )
     assert read_held_out(tmp_path / "figures.jsonl", "svam", 1) == HeldOut(
-        arm="svam", training_seed=1, off_mrad=2.0, zeroed_off_mrad=4.0, shuffled_off_mrad=5.0, still_off_mrad=6.0
+        arm="svam", training_seed=1, off_rad=0.002, zeroed_off_rad=0.004, shuffled_off_rad=0.005, still_off_rad=0.006
     )
 
 

@@ -29,8 +29,8 @@ def test_an_arm_that_has_not_been_tried_in_a_task_is_a_dash() -> None:
 def test_held_out_errors_are_means_over_training_seeds() -> None:
     looks = [
         HeldOut(
-            arm="svam", training_seed=seed, off_mrad=10.0 + seed, zeroed_off_mrad=40.0, shuffled_off_mrad=50.0,
-            still_off_mrad=60.0,
+            arm="svam", training_seed=seed, off_rad=0.010 + 0.001 * seed, zeroed_off_rad=0.040, shuffled_off_rad=0.050,
+            still_off_rad=0.060,
         )
         for seed in (0, 1)
     ]  # fmt: skip
