@@ -6,6 +6,7 @@ a scale of its own: 45,000 pictures are then 10 GB, which a machine that trains 
 
 from __future__ import annotations
 
+import os
 from itertools import accumulate
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class Foresights:
             half = path.with_suffix(".half")
             with half.open("wb") as file:
                 np.save(file, values)
+                file.flush()
+                os.fsync(file.fileno())
             half.replace(path)
         sync_folder(self._folder)
 

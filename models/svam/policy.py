@@ -19,6 +19,7 @@ Source: S-VAM (arXiv 2603.16195); one-step action: arXiv 2606.05737. Details and
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -27,6 +28,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
+from interfaces.durable import sync_folder
 from models.picture import SquareResize
 from models.svam.action_expert import ActionNet, ContextEncoder
 from models.svam.anchors import IMAGENET_MEAN, IMAGENET_STD, build_anchors
@@ -208,10 +210,14 @@ class ActionGraph(nn.Module):
 
 
 def save_policy(policy: SvamPolicy, path: Path) -> None:
-    """Write a checkpoint atomically: sizes and weights, nothing that runs on loading."""
+    """Write a checkpoint atomically and durably: sizes and weights, nothing that runs on loading."""
     half = path.with_suffix(".half")
-    torch.save({"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()}, half)
+    with half.open("wb") as file:
+        torch.save({"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()}, file)
+        file.flush()
+        os.fsync(file.fileno())
     half.replace(path)
+    sync_folder(path.parent)
 
 
 def load_policy(path: Path) -> SvamPolicy:
