@@ -86,12 +86,14 @@ def _begins_as_archive(path: Path) -> bool:
 
 
 def _read(path: Path) -> Lineage:
+    """Return what is noted; entries of another version count as none."""
     try:
-        return cast("Lineage", json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+        told = cast("dict[str, dict[str, Any]]", json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
     except ValueError as error:
         raise ConfigError(
             str(path), "file", f"it cannot be read ({error})", "JSON; delete it, and artefacts are taken as they are"
         ) from None
+    return {made: cast("Entry", entry) for made, entry in told.items() if Entry.__required_keys__ <= entry.keys()}
 
 
 def _there(folder: Path, patterns: tuple[str, ...]) -> list[Path]:

@@ -107,6 +107,11 @@ def test_a_run_without_notes_and_sources_that_are_gone_are_taken_as_they_are(fol
     begin(folder, "records-*.npz", "video.pt", distilled={"steps": 99})
 
 
+def test_notes_of_another_version_count_as_none(folder: Path) -> None:
+    (folder / "made-from.json").write_text('{"video.pt": {"latents.npy": "bb56c1d6f74fbad5"}}')
+    begin(folder, "video.pt", "latents.npy")
+
+
 def test_notes_that_cannot_be_read_are_named(folder: Path) -> None:
     (folder / "made-from.json").write_text("{")
     with pytest.raises(ConfigError, match=r"made-from\.json: it cannot be read .*delete it"):
