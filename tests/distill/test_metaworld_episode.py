@@ -66,14 +66,21 @@ def test_an_episode_has_labels_pictures_and_depth(recorder: MetaworldRecorder) -
     assert np.linalg.norm(joints[-1, :3] - thing_m) < 0.02  # it goes on for 0.1 s after success
 
 
-def test_labels_stay_clean_where_the_hand_is_pushed_off(recorder: MetaworldRecorder) -> None:
-    for seed in range(100_000, 100_010):
-        episode = recorder.record(replace(plan(noisy=True), seed=seed))
-        joints, target = steps(episode)
-        thing_m = episode.points_m[0][1]
-        wanted = joints[:, :3] + 0.08 * np.clip(25.0 * (thing_m - joints[:, :3]), -1.0, 1.0)
-        np.testing.assert_allclose(target[:, :3], wanted)
-        assert episode.succeeded
+def test_labels_stay_clean_where_the_hand_is_pushed_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(package, "_module", fake_package)
+    recorder, ways = MetaworldRecorder(None), list[NDArray[np.float64]]()
+    for seed in range(100_000, 100_006):
+        for noisy in (False, True):
+            episode = recorder.record(replace(plan(noisy=noisy), seed=seed))
+            joints, target = steps(episode)
+            thing_m = episode.points_m[0][1]
+            wanted = joints[:, :3] + 0.08 * np.clip(25.0 * (thing_m - joints[:, :3]), -1.0, 1.0)
+            np.testing.assert_allclose(target[:, :3], wanted)
+            assert episode.succeeded
+            ways.append(joints[:10])
+    off_m = [np.abs(noisy - clean).max() for clean, noisy in zip(ways[::2], ways[1::2], strict=True)]
+    assert max(off_m) > 0.005  # pushed off, in some episodes
+    assert min(off_m) == 0.0  # and not in others
 
 
 def test_recording_begins_where_the_expert_takes_over(recorder: MetaworldRecorder) -> None:
