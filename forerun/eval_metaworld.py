@@ -100,6 +100,7 @@ def exported(run_folder: Path, n_steps: int | None, stack: ExitStack) -> Path:
     from export.bundle_writer import write_bundle
     from export.policy_source import load_source
     from export.provenance import provenance_of_this_tree
+    from sim.metaworld.tasks import JOINTS
 
     name = run_folder.resolve().name
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="forerun-eval-")))
@@ -107,7 +108,11 @@ def exported(run_folder: Path, n_steps: int | None, stack: ExitStack) -> Path:
     if n_steps is not None:
         source = with_steps(run_folder, n_steps, folder / "run")
         name = f"{name} in {n_steps} steps"
-    write_bundle(load_source(str(source)), provenance_of_this_tree("forerun eval metaworld", ""), folder / name)
+    policy = load_source(str(source))
+    if policy.joints != JOINTS:  # before the export, which takes its time
+        moves, wanted = ", ".join(policy.joints), ", ".join(JOINTS)
+        raise RefusedError(f"{run_folder}: its policy moves joints {moves}; Meta-World here has {wanted}")
+    write_bundle(policy, provenance_of_this_tree("forerun eval metaworld", ""), folder / name)
     return folder / name
 
 

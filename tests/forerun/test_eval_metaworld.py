@@ -56,12 +56,17 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "forerun eval metaworld: Meta-World cannot be imported" in capsys.readouterr().err
 
 
-def finished_run(folder: Path) -> Path:
+def finished_run(folder: Path, world: str = "metaworld") -> Path:
     """Write a random policy as a finished run has it."""
-    recipe = load_svam_recipe(Path(__file__).parents[2] / "distill/recipes/metaworld_svam_smoke.toml")
+    recipe = load_svam_recipe(Path(__file__).parents[2] / f"distill/recipes/{world}_svam_smoke.toml")
     save_policy(random_policy(recipe.config()), folder / "policy.pt")
     write_samples(folder / "samples.npz", random_samples(recipe.config(), 2))
     return folder
+
+
+def test_a_run_of_the_arm_is_refused_before_it_is_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "metaworld", str(finished_run(tmp_path, "so101"))]) == 2
+    assert "its policy moves joints shoulder_pan" in capsys.readouterr().err
 
 
 def test_other_steps_of_decoding_leave_the_run_as_it_is(tmp_path: Path) -> None:
