@@ -66,7 +66,7 @@ def test_clips_hold_the_latents_of_frame_and_future(shards: list[Path]) -> None:
 
 def test_a_damaged_shard_is_named(shards: list[Path]) -> None:
     shards[1].write_bytes(b"half a shard")
-    with pytest.raises(ConfigError, match=r"b\.npz: picture_task cannot be read .*delete it to record it again"):
+    with pytest.raises(ConfigError, match=r"b\.npz: picture_task cannot be read .*delete it to have it made again"):
         read_index(shards, held_out_every=2)
     with pytest.raises(ConfigError, match=r"a\.npz: depth_mm cannot be read"):
         read_shard(shards[0], "depth_mm")
