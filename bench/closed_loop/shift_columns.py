@@ -1,7 +1,8 @@
 """Policies side by side under every shift, from the files of `forerun eval --out`, as a table in Markdown.
 
 `python -m bench.closed_loop.shift_columns expert=FILE so101-small=FILE ...`: a row a shift and task, a column a file; in each cell
-success, its 95 % interval, and where it is not the first shift what it lost against that one in points.
+success, its 95 % interval, and under a shift by how many points that is more or less than without. The rows "all" count only tasks
+that every policy played.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from pathlib import Path
 from bench.closed_loop.intervals import wilson
 from bench.closed_loop.shift_table import COLUMNS
 from interfaces.errors import ConfigError
+from sim.shifts.named import SHIFTS
 
 ALL = "all"
-Counts = dict[tuple[str, str], tuple[int, int]]  # (shift, task) -> successes and episodes, task "all" for all of them
+NONE = "none"
+Counts = dict[tuple[str, str], tuple[int, int]]  # (shift, task) -> successes and episodes
 
 
 def read_counts(file: Path) -> Counts:
@@ -33,9 +36,8 @@ def read_counts(file: Path) -> Counts:
     for number, row in enumerate(rows, 2):
         if set(row) != set(COLUMNS) or row["success"] not in {"0", "1"}:
             raise ConfigError(str(file), f"line {number}", ",".join(map(str, row.values())), ",".join(COLUMNS))
-        for task in (row["task"], ALL):
-            tried[row["shift"], task] += 1
-            done[row["shift"], task] += int(row["success"])
+        tried[row["shift"], row["task"]] += 1
+        done[row["shift"], row["task"]] += int(row["success"])
     if not rows:
         raise ConfigError(str(file), "file", "no episodes", "a file of `forerun eval --out`")
     return {key: (done[key], n) for key, n in tried.items()}
@@ -43,27 +45,32 @@ def read_counts(file: Path) -> Counts:
 
 def markdown(columns: Mapping[str, Counts]) -> str:
     """Return the table."""
-    shifts = list(dict.fromkeys(shift for counts in columns.values() for shift, _ in counts))
-    tasks = list(dict.fromkeys(task for counts in columns.values() for _, task in counts if task != ALL))
+    tasks = list(dict.fromkeys(task for counts in columns.values() for _, task in counts))
+    shared = [task for task in tasks if all(task in {known for _, known in counts} for counts in columns.values())]
     lines = [f"| shift | task | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
-    for shift in shifts:
-        for task in (*tasks, ALL):
-            cells = [_cell(counts, shift, task, shifts[0]) for counts in columns.values()]
+    for shift in SHIFTS:
+        for name, counted in [(task, [task]) for task in tasks] + [(ALL, shared)]:
+            cells = [_cell(counts, shift, counted) for counts in columns.values()]
             if any(cells):
-                lines.append(f"| {shift} | {task} | {' | '.join(cells)} |")
+                lines.append(f"| {shift} | {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(counts: Counts, shift: str, task: str, first: str) -> str:
-    if (shift, task) not in counts:
+def _cell(counts: Counts, shift: str, tasks: list[str]) -> str:
+    done, n = _total(counts, shift, tasks)
+    if not n:
         return ""
-    done, n = counts[shift, task]
     low, high = wilson(done, n)
     cell = f"{done}/{n} ({100 * low:.0f}-{100 * high:.0f} %)"
-    if shift == first or (first, task) not in counts:
+    done_without, n_without = _total(counts, NONE, tasks)
+    if shift == NONE or not n_without:
         return cell
-    before, n_before = counts[first, task]
-    return f"{cell}, {100 * done / n - 100 * before / n_before:+.0f}"
+    return f"{cell}, {round(100 * (done / n - done_without / n_without), 1):+g}"
+
+
+def _total(counts: Counts, shift: str, tasks: list[str]) -> tuple[int, int]:
+    done, tried = zip(*(counts.get((shift, task), (0, 0)) for task in tasks), strict=True) if tasks else ((), ())
+    return sum(done), sum(tried)
 
 
 def main() -> None:

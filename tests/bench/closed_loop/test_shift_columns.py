@@ -21,7 +21,7 @@ def test_policies_side_by_side(tmp_path: Path) -> None:
         "|---|---|---|---|",
         "| none | reach | 1/1 (21-100 %) | 2/2 (34-100 %) |",
         "| none | choose | 1/1 (21-100 %) |  |",
-        "| none | all | 2/2 (34-100 %) | 2/2 (34-100 %) |",
+        "| none | all | 1/1 (21-100 %) | 2/2 (34-100 %) |",
         "| looks | reach |  | 0/1 (0-79 %), -100 |",
         "| looks | all |  | 0/1 (0-79 %), -100 |",
     ]
