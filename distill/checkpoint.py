@@ -11,6 +11,7 @@ import torch
 
 from interfaces.durable import sync_folder
 from interfaces.errors import ConfigError
+from models.torch_file import read_torch, write_torch
 
 Holders = dict[str, Any]  # modules and optimizers by name
 
@@ -43,28 +44,6 @@ def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
         os.fsync(file.fileno())
     half.replace(path)
     sync_folder(path.parent)
-
-
-def write_torch(path: Path, content: dict[str, Any]) -> None:
-    """Write tensors and plain values atomically and durably. Raises OSError."""
-    half = path.with_suffix(path.suffix + ".half")
-    with half.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
-
-
-def read_torch(path: Path, device: torch.device) -> dict[str, Any]:
-    """Return what `write_torch` wrote; raises ConfigError when that is not to be had."""
-    try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # noqa: BLE001 - torch lets through what zip files, pickles and the disk raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ConfigError(
-            str(path), "file", f"it cannot be read ({reason})", "a whole file; delete it to run its stage again"
-        ) from None
 
 
 def check_sizes(path: Path, saved: dict[str, Any], sizes: dict[str, Any]) -> None:

@@ -6,7 +6,6 @@ DAgger: Ross et al., "A Reduction of Imitation Learning and Structured Predictio
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from models.small_policy import SmallPolicy
 from models.small_policy import load_policy as load_small
 from models.svam.policy import SvamPolicy
 from models.svam.policy import load_policy as load_svam
+from models.torch_file import read_torch
 
 _AGE_S = 0.06  # what a picture is old when the joints are read, about
 _EXECUTED_ROWS = 2
@@ -28,7 +28,7 @@ class PolicyDriver:
     """Drives a world with a policy of either family that decides every other tick."""
 
     def __init__(self, instructions: tuple[str, ...], checkpoint: Path) -> None:
-        """Take the tasks in the policy's order; raises OSError or RuntimeError when the checkpoint is absent or does not fit."""
+        """Take the tasks in the policy's order; raises OSError or ConfigError when the checkpoint is absent or does not fit."""
         torch.set_num_threads(1)
         self._instructions = instructions
         self._policy = _load(checkpoint)
@@ -65,5 +65,5 @@ def _foresee(policy: SmallPolicy | SvamPolicy, rgb: NDArray[np.uint8], instructi
 
 
 def _load(checkpoint: Path) -> SmallPolicy | SvamPolicy:
-    saved: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return load_svam(checkpoint) if saved.get("family") == "svam" else load_small(checkpoint)
+    family = read_torch(checkpoint, torch.device("cpu")).get("family")
+    return load_svam(checkpoint) if family == "svam" else load_small(checkpoint)

@@ -19,6 +19,8 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
+from models.torch_file import fitting, read_torch, write_torch
+
 FORESEEN_S = (0.0, 0.2, 0.4, 0.8)  # instants, after the frame, at which the tokens place these points
 N_POINTS = 3  # fingertip, object, goal
 
@@ -221,15 +223,14 @@ class ActionGraph(nn.Module):
 
 
 def save_policy(policy: SmallPolicy, path: Path) -> None:
-    """Write a checkpoint atomically: sizes and weights, nothing that runs on loading."""
-    half = path.with_suffix(".half")
-    torch.save({"config": asdict(policy.config), "weights": policy.state_dict()}, half)
-    half.replace(path)
+    """Write a checkpoint atomically and durably: sizes and weights, nothing that runs on loading."""
+    write_torch(path, {"config": asdict(policy.config), "weights": policy.state_dict()})
 
 
 def load_policy(path: Path) -> SmallPolicy:
-    """Return the policy in a checkpoint; raises OSError or RuntimeError when it is absent or does not fit."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    policy = SmallPolicy(SmallPolicyConfig(**saved["config"]))
-    policy.load_state_dict(saved["weights"])
+    """Return the policy in a checkpoint; raises FileNotFoundError, and ConfigError when it is damaged or does not fit."""
+    saved = read_torch(path, torch.device("cpu"))
+    with fitting(path):
+        policy = SmallPolicy(SmallPolicyConfig(**saved["config"]))
+        policy.load_state_dict(saved["weights"])
     return policy.eval()

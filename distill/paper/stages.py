@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill.checkpoint import read_torch, write_arrays, write_torch
+from distill.checkpoint import write_arrays
 from distill.compute import Compute, choose_compute, memory_for
 from distill.fitting import FitRecipe, Job, Surroundings, fit
 from distill.lineage import check_lineage
@@ -48,6 +48,7 @@ from models.svam.checkpoint import load_video_model
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy, save_policy
 from models.svam.video_model import VideoModel
+from models.torch_file import read_torch, write_torch
 
 EPISODES, RECORDS, STUDENTS_FILE = "episodes/*.npz", "foreseen/records-*.npz", "students.pt"
 _TO_DOWNLOAD = (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from distill.checkpoint import check_sizes, read_torch, write_torch
+from distill.checkpoint import check_sizes
 from distill.lineage import fingerprint
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import LATENTS_FILE, ClipIndex, open_array, read_pictures, read_shard
@@ -24,6 +24,7 @@ from distill.svam.teacher_stage import DepthJob, SemanticBasis, Teachers, fit_ba
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.mobile_sam import MobileSamEncoder, load_mobile_sam
 from models.svam.policy import SvamPolicy
+from models.torch_file import read_torch, write_torch
 
 DEPTH_FILE, BASIS_FILE = "depth-teacher.pt", "semantic-basis.pt"
 _MEASURED = 2048  # pictures behind the mean and spread of geometric features

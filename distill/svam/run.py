@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from distill.checkpoint import check_sizes, read_torch, write_torch
+from distill.checkpoint import check_sizes
 from distill.compute import Compute, memory_for
 from distill.fitting import FitRecipe, Job, Surroundings, fit
 from distill.lineage import check_lineage
 from distill.svam.figures import add_figures
 from distill.svam.recipe import SvamRecipe
 from interfaces.progress import StartStage
+from models.torch_file import read_torch, write_torch
 
 AUTOENCODER_FILE, VIDEO_FILE, STUDENTS_FILE = "autoencoder.pt", "video.pt", "students.pt"
 EPISODES, RECOVERIES, RECORDS = "episodes/expert-*.npz", "episodes/recovery-*.npz", "foreseen/records-*.npz"

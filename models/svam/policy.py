@@ -19,7 +19,6 @@ Source: S-VAM (arXiv 2603.16195); one-step action: arXiv 2606.05737. Details and
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,7 +27,6 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
-from interfaces.durable import sync_folder
 from models.picture import SquareResize
 from models.svam.action_expert import ActionNet, ContextEncoder
 from models.svam.anchors import IMAGENET_MEAN, IMAGENET_STD, build_anchors
@@ -37,6 +35,7 @@ from models.svam.config import SvamConfig
 from models.svam.decoupler import Decoupler
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.video_model import VideoModel, build_video_model
+from models.torch_file import fitting, read_torch, write_torch
 
 NOISE_SEED = 700
 
@@ -211,18 +210,13 @@ class ActionGraph(nn.Module):
 
 def save_policy(policy: SvamPolicy, path: Path) -> None:
     """Write a checkpoint atomically and durably: sizes and weights, nothing that runs on loading."""
-    half = path.with_suffix(".half")
-    with half.open("wb") as file:
-        torch.save({"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
+    write_torch(path, {"family": "svam", "config": asdict(policy.config), "weights": policy.state_dict()})
 
 
 def load_policy(path: Path) -> SvamPolicy:
-    """Return the policy in a checkpoint; raises OSError or RuntimeError when it is absent or does not fit."""
-    saved = torch.load(path, map_location="cpu", weights_only=True)
-    policy = SvamPolicy(SvamConfig(**saved["config"]))
-    policy.load_state_dict(saved["weights"])
+    """Return the policy in a checkpoint; raises FileNotFoundError, and ConfigError when it is damaged or does not fit."""
+    saved = read_torch(path, torch.device("cpu"))
+    with fitting(path):
+        policy = SvamPolicy(SvamConfig(**saved["config"]))
+        policy.load_state_dict(saved["weights"])
     return policy.eval()

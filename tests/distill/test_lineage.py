@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from distill.checkpoint import write_arrays, write_torch
+from distill.checkpoint import write_arrays
 from distill.lineage import check_lineage
 from interfaces.errors import ConfigError
+from models.torch_file import write_torch
 
 
 @pytest.fixture

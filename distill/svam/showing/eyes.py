@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from distill.checkpoint import read_torch
 from distill.stages import POLICY_FILE
 from distill.svam.learning_from_video import BASIS_FILE, DEPTH_FILE
 from distill.svam.teacher_stage import SemanticBasis, sam_features
@@ -16,6 +15,7 @@ from interfaces.errors import ConfigError
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.mobile_sam import MobileSamEncoder, load_mobile_sam
 from models.svam.policy import SvamPolicy, load_policy
+from models.torch_file import read_torch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,16 +86,7 @@ def _policy(path: Path) -> SvamPolicy:
     family = read_torch(path, torch.device("cpu")).get("family")
     if family != "svam":
         raise ConfigError(str(path), "family", family, "'svam': other policies foresee nothing that could be drawn")
-    try:
-        policy = load_policy(path).requires_grad_(requires_grad=False)
-    except (
-        RuntimeError,
-        TypeError,
-        KeyError,
-    ) as error:  # torch and the config each say in their own way what does not fit
-        raise ConfigError(
-            str(path), "file", str(error).splitlines()[0], "a policy of this version of forerun; train it again"
-        ) from error
+    policy = load_policy(path).requires_grad_(requires_grad=False)
     if policy.config.sees != "foresight":
         raise ConfigError(str(path), "sees", policy.config.sees, "'foresight': this policy acts without one")
     return policy

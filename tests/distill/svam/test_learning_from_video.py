@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.checkpoint import write_torch
 from distill.svam.recipe import SvamRecipe
 from distill.svam.stages import run_svam_recipe
 from models.svam.policy import SvamPolicy, load_policy
+from models.torch_file import write_torch
 from tests.distill.svam.arms.random_run import random_run, tiny_study
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from distill.checkpoint import write_torch
 from distill.compute import Compute
 from distill.svam.arms.finished_run import FinishedRun
 from distill.svam.arms.study import StudyRecipe, load_study
@@ -20,6 +19,7 @@ from interfaces.sample_file import write_samples
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.mobile_sam import MobileSamEncoder
 from models.svam.policy import SvamPolicy
+from models.torch_file import write_torch
 
 RECIPES = Path(__file__).parents[4] / "distill/recipes"
 N_EPISODES, N_PICTURES, STEPS_A_PICTURE = 4, 6, 10  # an episode's pictures are 100 ms apart

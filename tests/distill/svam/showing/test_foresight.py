@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from distill.checkpoint import write_torch
 from distill.svam.showing.composed import compose
 from distill.svam.showing.eyes import Eyes, GeometricTeacher, open_eyes
 from distill.svam.showing.foreseen import as_seen, foresee, instruction_of
@@ -26,6 +25,7 @@ from models.svam.depth_teacher import DepthTeacher
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.mobile_sam import MobileSamEncoder
 from models.svam.policy import SvamPolicy, save_policy
+from models.torch_file import write_torch
 from sim.robot_model import JOINT_NAMES
 
 N_FRAMES, DIM = 3, 8
