@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from interfaces.durable import sync_folder
+from interfaces.durable import whole_file
 from interfaces.errors import ConfigError
 from models.torch_file import read_torch, write_torch
 
@@ -37,13 +37,14 @@ def load_state(path: Path, sizes: dict[str, Any], holders: Holders, device: torc
 
 def write_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write an .npz atomically and durably. Raises OSError."""
-    half = path.with_suffix(".half.npz")
-    with half.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write an .npy atomically and durably. Raises OSError."""
+    with whole_file(path) as file:
+        np.save(file, array)
 
 
 def check_sizes(path: Path, saved: dict[str, Any], sizes: dict[str, Any]) -> None:

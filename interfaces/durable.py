@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -21,6 +24,21 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         os.replace(temporary, path)  # noqa: PTH105 - the one call that tests break off
     finally:
         temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[BinaryIO]:
+    """Give a file to write what is too large to be held as bytes; it is at `path` once all is on the disk, or as before. Raises OSError."""
+    half = path.with_name(path.name + ".half")
+    try:
+        with half.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +9,14 @@ from typing import Any
 
 import torch
 
-from interfaces.durable import sync_folder
+from interfaces.durable import whole_file
 from interfaces.errors import ConfigError
 
 
 def write_torch(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values atomically and durably: nothing that runs on loading. Raises OSError."""
-    half = path.with_suffix(path.suffix + ".half")
-    with half.open("wb") as file:
+    with whole_file(path) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)
-    sync_folder(path.parent)
 
 
 def read_torch(path: Path, device: torch.device) -> dict[str, Any]:

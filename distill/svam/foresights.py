@@ -6,7 +6,6 @@ a scale of its own: 45,000 pictures are then 10 GB, which a machine that trains 
 
 from __future__ import annotations
 
-import os
 from itertools import accumulate
 from pathlib import Path
 
@@ -15,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill.checkpoint import write_array
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import open_array, read_shard
 from distill.svam.run import Run
-from interfaces.durable import sync_folder
 from models.svam.policy import SvamPolicy
 
 _AT_ONCE = 32  # pictures
@@ -43,13 +42,7 @@ class Foresights:
         """Keep a shard's foresights (picture, T, S, C) and scales (picture, C)."""
         values_file, scale_file = self._files(shard)
         for path, values in ((scale_file, scale), (values_file, foresights)):  # who is there last says that both are
-            half = path.with_suffix(".half")
-            with half.open("wb") as file:
-                np.save(file, values)
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(path)
-        sync_folder(self._folder)
+            write_array(path, values)
 
     def read(self, pictures: NDArray[np.int64], device: torch.device) -> Tensor:
         """Return the foresights (B, T, S, C) of pictures (B,)."""
