@@ -26,11 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    from interfaces.errors import ForerunError
+    from interfaces.errors import ConfigError, ForerunError
     from interfaces.toml_loader import read_toml
 
-    family = read_toml(arguments.recipe).get("family", "small")
-    name, follow = _FAMILIES.get(family, _small)(arguments.recipe)
+    family = str(read_toml(arguments.recipe).get("family", _FIRST_FAMILY))
+    if family not in _FAMILIES:
+        raise ConfigError(str(arguments.recipe), "family", family, f"one of {', '.join(_FAMILIES)}")
+    name, follow = _FAMILIES[family](arguments.recipe)
     folder = arguments.out or Path("runs") / name
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[text]}"),
@@ -78,4 +80,5 @@ def _svam_paper(recipe_file: Path) -> tuple[str, Callable[[Path, StartStage], Pa
     return recipe.name, lambda folder, start_stage: run_paper_recipe(recipe, recipe_file.parent, folder, start_stage)
 
 
+_FIRST_FAMILY = "small"  # the recipes of which do not say so
 _FAMILIES = {"small": _small, "svam": _svam, "svam-paper": _svam_paper}

@@ -30,7 +30,7 @@ def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIn
     """Run what is missing of these stages, and return the whole policy's checkpoint."""
     path, recipe = run.folder / POLICY_FILE, run.recipe.expert
     first = path if recipe.recovery is None else run.folder / FIRST_FILE
-    run.made_from((FORESIGHTS,), VIDEO_FILE, STUDENTS_FILE)
+    run.made_from((FORESIGHTS,), VIDEO_FILE, STUDENTS_FILE, expert={"sees": recipe.sees})
     for name, made in (("expert", first), ("recovery", path))[: 1 if first == path else 2]:
         if made.exists():
             _made_from(run, name, made)
@@ -62,7 +62,7 @@ def _recover(run: Run, policy: Path) -> list[Path]:
     plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=True)
     run.made_from((RECOVERIES,), FIRST_FILE)
     with run.first_alone("recovery"):
-        if not all(shard.path.exists() for shard in plan):
+        if run.first and not all(shard.path.exists() for shard in plan):
             record(run.recipe.demonstrations, plan, policy, run.start_stage("recovery: the policy drives first"))
     return [shard.path for shard in plan if shard.path.exists()]
 

@@ -11,6 +11,8 @@ from distill.recipe import FORMAT, DemonstrationRecipe
 from interfaces.toml_loader import load_toml, require
 from models.svam.config import SvamConfig
 
+_HALVINGS = 3  # of a picture, by the anchors and the depth teacher
+
 # What the students' targets are of: the video that the model makes of the very noise behind their features (S-VAM); what really
 # followed; or a video of the same clip from another noise (the pairing that S-VAM keeps, broken).
 TargetKind = Literal["generated", "recorded", "independent"]
@@ -143,10 +145,24 @@ class SvamRecipe:
             f"a multiple of {1000.0 / self.demonstrations.picture_rate_hz:g}, the time between recorded pictures",
         )  # fmt: skip
 
+        self._check_places()
         grid_ms = 1000.0 * self.demonstrations.facts.step_s
         for key in ("step_ms", "first_ms"):
             value = getattr(self, key)
             require(value > 0 and value % grid_ms == 0, key, value, f"a multiple of {grid_ms:g}, the recording's grid")
+
+    def _check_places(self) -> None:
+        """Check that video model, anchors and depth teacher tell of the same places of a picture."""
+        video_px, anchor_px = self.demonstrations.video_px, self.config().anchor_px
+        require(
+            video_px == anchor_px, "demonstrations.video_px", video_px,
+            f"{anchor_px}, the side of the pictures that the anchors see",
+        )  # fmt: skip
+        widths = self.sizes.autoencoder_channels
+        require(
+            len(widths) == _HALVINGS, "sizes.autoencoder_channels", widths,
+            f"{_HALVINGS} widths: a picture is halved once for each, and as often by the anchors and the depth teacher",
+        )  # fmt: skip
 
     @property
     def stride(self) -> int:

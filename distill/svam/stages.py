@@ -31,9 +31,9 @@ from distill.svam.learning_from_video import learn_from_video
 from distill.svam.learning_to_act import learn_to_act
 from distill.svam.recipe import SvamRecipe
 from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, VIDEO_FILE, Run, finish, load
-from distill.svam.self_distillation import generate_records
+from distill.svam.self_distillation import generate_records, record_files
 from distill.svam.video_stage import VideoJob
-from interfaces.errors import ForerunError
+from interfaces.errors import ConfigError, ForerunError
 from interfaces.progress import StartStage, silent
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.picture_autoencoder import PictureAutoencoder
@@ -68,6 +68,10 @@ def _run_stages(run: Run) -> Path:
     with run.first_alone("demonstrations"):
         shards = _record(run)
     index = read_index(shards, recipe.held_out_every)
+    if index.held_out.all():
+        raise ForerunError(
+            f"{run.folder / 'episodes'}: all episodes are held out; expected two or more of a task to learn from some"
+        )
     video = policy.video
     assert isinstance(video, FlowVideoModel)
     run.compute.laid_out(video.autoencoder)
@@ -77,9 +81,9 @@ def _run_stages(run: Run) -> Path:
     _train_video(run, policy, clips)
     run.made_from((RECORDS,), VIDEO_FILE, LATENTS_FILE, self_distillation=asdict(recipe.self_distillation))
     with run.first_alone("self-distillation set"), run.memory("self-distillation set"):
-        generate_records(
-            policy, clips, recipe.self_distillation, run.records, run.compute, run.start_stage("self-distillation set")
-        )
+        if not all(path.exists() for path in record_files(recipe.self_distillation, run.records)):
+            progress = run.start_stage("self-distillation set")
+            generate_records(policy, clips, recipe.self_distillation, run.records, run.compute, progress)
     learn_from_video(run, policy, shards, index)
     return learn_to_act(run, policy, shards, index)
 
@@ -87,7 +91,7 @@ def _run_stages(run: Run) -> Path:
 def _record(run: Run) -> list[Path]:
     plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=False)
     run.made_from((EPISODES,), demonstrations=_meaning(run.recipe.demonstrations))
-    if not all(shard.path.exists() for shard in plan):
+    if run.first and not all(shard.path.exists() for shard in plan):  # one of which nothing succeeded never exists
         record(run.recipe.demonstrations, plan, None, run.start_stage("demonstrations"))
     shards = [shard.path for shard in plan if shard.path.exists()]
     if not shards:
@@ -120,7 +124,13 @@ def _encode(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index
         if not path.exists():
             pictures, gains = read_pictures(shards, len(index)), _gains(run.recipe, index)
             write_latents(autoencoder, pictures, gains, path, run.compute, run.start_stage("latents"))
-    return torch.from_numpy(open_array(path, "c"))  # copy-on-write: torch knows no arrays that only read
+    latents = open_array(path, "c")  # copy-on-write: torch knows no arrays that only read
+    if len(latents) != len(index):
+        raise ConfigError(
+            str(path), "rows", len(latents),
+            f"{len(index)}, the pictures of the recipe's episodes; delete it and what was made of it, or give another --out",
+        )  # fmt: skip
+    return torch.from_numpy(latents)
 
 
 def _train_video(run: Run, policy: SvamPolicy, clips: LatentClips) -> None:

@@ -22,6 +22,7 @@ from models.svam.mobile_sam import MobileSamEncoder
 
 _LOOKED_AT = 256
 _AT_ONCE = 32  # pictures
+_MEASURED = 1024  # about so many pictures are behind the mean and spread of depth
 
 
 class DepthJob:
@@ -33,12 +34,13 @@ class DepthJob:
         self, network: DepthTeacher, pictures: NDArray[np.uint8], depth_mm: NDArray[np.uint16], index: ClipIndex,
         batch_size: int,
     ) -> None:  # fmt: skip
-        network.fit_depth(torch.from_numpy(depth_mm[:: max(1, len(depth_mm) // 1024)].astype(np.float32)))
         self.network: nn.Module = network
         self.hot: tuple[nn.Module, ...] = (network.encoder, network.decoder)
         self._pictures, self._depth_mm = torch.from_numpy(pictures), depth_mm
         self._learnt, self._held_out = np.flatnonzero(~index.held_out), np.flatnonzero(index.held_out)
         self._batch_size = batch_size
+        some = self._learnt[:: max(1, len(self._learnt) // _MEASURED)]
+        network.fit_depth(torch.from_numpy(depth_mm[some].astype(np.float32)))
 
     def loss(self, network: nn.Module, draw: torch.Generator) -> Tensor:
         """Return the mean absolute error of a random batch."""

@@ -12,17 +12,21 @@ import resource
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 import torch
 
 import distill.svam.stages
+from distill.svam.clips import ClipIndex
 from forerun.__main__ import main
 from interfaces.toml_loader import read_toml
 from models.svam.mobile_sam import MobileSamEncoder
 
 SMOKE = Path(__file__).parents[3] / "distill/recipes/so101_svam_smoke.toml"
 ROOM_BYTES = 2**38  # of addresses: less than the batches asked for below, and more than anything else needs
+
+ONE = np.ones(1, np.int64)
 
 Table = dict[str, Any]
 
@@ -185,10 +189,11 @@ def test_an_early_file_that_changed_is_refused(
 @pytest.mark.parametrize(
     ("key", "value", "told"),
     [
+        ("family", "svan", "recipe.toml: family is 'svan'; expected one of small, svam, svam-paper"),
         ("horizonn", 16, "recipe.toml: horizonn is 16; expected one of"),
         ("video.steps", "many", "recipe.toml: video.steps is 'many'; expected a whole number"),
         ("sizes.transformer_blocks", 2, "video.pt: transformer_blocks is 3; expected 2"),
-        ("demonstrations.video_px", 32, "[demonstrations]: video_px = 64, now 32"),
+        ("demonstrations.time_limit_s", 9.0, "[demonstrations]: time_limit_s = 12.0, now 9.0"),
         ("self_distillation.steps", 3, "[self_distillation]: steps = 2, now 3"),
         ("horizon", 8, "policy.pt: it was made with other values of [expert]: horizon = 16, now 8"),
     ],
@@ -201,6 +206,33 @@ def test_a_recipe_that_says_something_else_is_refused(
     assert command((key, value)) == 2
     assert told in one_line(capsys.readouterr().err)
     assert command.kept() == before
+
+
+def test_latents_of_more_pictures_than_the_recipe_asks_for_are_refused(
+    whole: tuple[Command, dict[str, int], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, before = whole[0], whole[0].kept()
+    fewer = [*command.table["demonstrations"]["tasks"][:1], {"name": "press", "episodes": 0, "recovery_episodes": 0}]
+    assert command(("demonstrations.tasks", fewer)) == 2
+    said = one_line(capsys.readouterr().err)
+    assert "latents.npy: rows is " in said
+    assert "the pictures of the recipe's episodes" in said
+    assert command.kept() == before
+
+
+def test_one_episode_a_task_is_not_enough(
+    half: tuple[Command, int, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Command(tmp_path)
+    command.out.mkdir()
+    (command.out / "episodes").symlink_to(half[0].out / "episodes")
+    monkeypatch.setattr(distill.svam.stages, "read_index", _all_held_out)
+    assert command() == 2
+    assert "all episodes are held out; expected two or more" in one_line(capsys.readouterr().err)
+
+
+def _all_held_out(*_arguments: object) -> ClipIndex:
+    return ClipIndex(last=ONE - 1, task=ONE - 1, held_out=ONE == 1)
 
 
 def test_a_video_model_half_trained_is_not_resumed_with_other_sizes(
