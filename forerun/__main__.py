@@ -36,7 +36,7 @@ COMMANDS = {
     "replay": "decide again what a flight record says was decided, and compare command by command",
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
-    "show": "pictures of what is inside a policy: what it foresees, beside what then happened",
+    "show foresight": "pictures of what a policy foresees, beside what then happened",
     "study": "compare policies that differ in one thing each: train them from one finished run, and try them all",
     "export": "turn a trained policy into a bundle",
     "build": "build the TensorRT engines of a bundle on the robot, and keep the fastest that pass",
