@@ -13,7 +13,7 @@ import torch
 
 from distill.demonstrations import plan_shards
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import ClipIndex, read_index
+from distill.svam.clips import read_index
 from distill.svam.demonstrated import Demonstrated, choose_pictures
 from distill.svam.foresights import Foresights
 from distill.svam.recipe import SvamRecipe, load_svam_recipe
@@ -230,36 +230,6 @@ def test_another_recipe_in_the_same_folder_is_refused(run: tuple[Path, Stages]) 
         run_svam_recipe(other, beside(run[0]), run[0], Stages())
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("horizon = 16", "horizonn = 16", "horizonn is 16; expected one of"),
-        ("frame_step_ms = 200.0", "frame_step_ms = 150.0", "sizes.frame_step_ms is 150.0; expected a multiple of 100"),
-        ("video_px = 64\n", "", "demonstrations.video_px is missing; expected the side of the video"),
-        (
-            "video_px = 64",
-            "video_px = 128",
-            "demonstrations.video_px is 128; expected 64, the side of the pictures that",
-        ),
-        ("[16, 32, 32]", "[16, 32]", r"sizes.autoencoder_channels is \(16, 32\); expected 3 widths"),
-        ("records = 32", "records = 0", "self_distillation.records is 0; expected above 0"),
-    ],
-)
-def test_a_recipe_that_cannot_be_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
-    text = (RECIPES / "so101_svam_smoke.toml").read_text(encoding="utf-8")
-    assert old in text
-    (tmp_path / "bad.toml").write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(ConfigError, match=told):
-        load_svam_recipe(tmp_path / "bad.toml")
-
-
-def test_the_real_recipe_is_one() -> None:
-    recipe = load_svam_recipe(RECIPES / "so101_svam.toml")
-    config = recipe.config()
-    assert (config.grid, config.n_frames, config.latent_px) == (8, 8, 8)
-    assert recipe.stride == 1
-
-
 def test_the_policy_is_whole_and_sees_as_its_training_did(run: tuple[Path, Stages]) -> None:
     folder, recipe = run[0], tiny_recipe()
     policy = load_policy(folder / "policy.pt")
@@ -295,12 +265,3 @@ def test_actions_come_from_the_chosen_episodes_only(run: tuple[Path, Stages]) ->
     assert batch.target_rad.shape == (len(chosen.learnt), 16, 6)
     assert 0.0 <= float(batch.age_s.min()) <= float(batch.age_s.max()) <= 0.401
     assert float((batch.target_rad[:, 0] - batch.joints_rad).abs().median()) < 0.1  # the arm is on its way there
-
-
-def test_all_is_learnt_from_where_the_demonstrator_took_over() -> None:
-    last = np.repeat([3, 7, 11, 15], 4)  # four episodes of four pictures
-    index = ClipIndex(last=last, task=np.zeros(16, np.int64), held_out=last == 3)
-    few = choose_pictures(index, 1, len(index))
-    assert (np.unique(index.last[few.learnt]).tolist(), np.unique(index.last[few.held_out]).tolist()) == ([7], [3])
-    recovered = choose_pictures(index, 1, 12)
-    assert np.unique(index.last[recovered.learnt]).tolist() == [7, 15]
