@@ -5,6 +5,7 @@ DAgger: Ross et al., "A Reduction of Imitation Learning and Structured Predictio
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,6 @@ from models.torch_file import read_torch
 
 _AGE_S = 0.06  # what a picture is old when the joints are read, about
 _EXECUTED_ROWS = 2
-_NOISE_SEED = 7
 
 
 class PolicyDriver:
@@ -32,7 +32,6 @@ class PolicyDriver:
         torch.set_num_threads(1)
         self._instructions = instructions
         self._policy = _load(checkpoint)
-        self._rng = torch.Generator().manual_seed(_NOISE_SEED)
         self._rows: list[NDArray[np.float64]] = []
 
     def begin(self) -> None:
@@ -52,7 +51,9 @@ class PolicyDriver:
         instruction[0, self._instructions.index(task)] = 1.0
         tokens = _foresee(policy, rgb, instruction)
         now = torch.from_numpy(joints)[None].float()
-        noise = torch.randn(1, policy.config.horizon, policy.config.n_joints, generator=self._rng)
+        # Of where the arm is, and not of what was driven before: an episode is the same whichever worker records it, and when.
+        draw = torch.Generator().manual_seed(zlib.crc32(joints.tobytes()))
+        noise = torch.randn(1, policy.config.horizon, policy.config.n_joints, generator=draw)
         return policy.decode(tokens, now, torch.tensor([_AGE_S]), noise)[0].double().numpy()
 
 
