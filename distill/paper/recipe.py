@@ -53,6 +53,7 @@ class GeneratedRecipe:
         """Check that there is something to generate."""
         for key in ("records", "steps", "batch_size"):
             require(getattr(self, key) > 0, key, getattr(self, key), "above 0")
+        require(self.batch_size > 1, "batch_size", self.batch_size, "above 1: of each batch the first is held out")
         require(self.guidance_ratio >= 1, "guidance_ratio", self.guidance_ratio, "at least 1")
 
 

@@ -260,6 +260,23 @@ def test_an_episode_that_is_not_whole_is_named(tmp_path: Path, change: Callable[
         run_paper_recipe(tiny_recipe(), tmp_path, tmp_path / "run", quiet, SERVED)
 
 
+@pytest.mark.parametrize(("driven", "told"), [((0, 3), "to learn actions from"), ((1, 2), "held out")])
+def test_episodes_that_were_all_learnt_from_or_all_held_out_teach_no_actions(
+    tmp_path: Path, driven: tuple[int, ...], told: str
+) -> None:
+    for number in range(4):
+        write_episode(tmp_path / f"my-episodes/{number:04d}", "press", driven=number in driven, seed=number)
+    with pytest.raises(ForerunError, match=rf"no episode with motion\.npz {told}; add some"):
+        run_paper_recipe(tiny_recipe(), tmp_path, tmp_path / "run", quiet, SERVED)
+
+
+def test_a_batch_of_one_video_would_all_be_held_out(tmp_path: Path) -> None:
+    text = RECIPE.read_text(encoding="utf-8").replace("batch_size = 4\n", "batch_size = 1\n", 1)
+    (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"self_distillation\.batch_size is 1; expected above 1"):
+        load_paper_recipe(tmp_path / "bad.toml")
+
+
 def test_too_few_episodes_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"my-episodes: episodes\.folder is missing; expected a folder"):
         run_paper_recipe(tiny_recipe(), tmp_path, tmp_path / "run", quiet, SERVED)
