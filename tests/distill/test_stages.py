@@ -1,6 +1,5 @@
 """A whole recipe, very small: demonstrations, training, recovery, training on, export, and a bundle that the runtime opens."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from export.policy_source import load_source
 from export.provenance import provenance_of_this_tree
 from interfaces.robot_config import load_robot
 from runtime.policy.bundle import open_bundle
+from tests.distill.told_stages import Stages
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,24 +28,6 @@ def smoke_recipe() -> Recipe:
         demonstrations=demonstrations,
         training=replace(recipe.training, steps=4, recovery_steps=2, batch_size=8),
     )
-
-
-class Stages:
-    """Remembers which stages reported progress, and how much."""
-
-    def __init__(self) -> None:
-        self.done: dict[str, int] = {}
-
-    def __call__(self, title: str) -> Callable[[int, int, str], None]:
-        """Start a stage."""
-        self.done[title] = 0
-
-        def progress(done: int, total: int, text: str) -> None:
-            assert 0 < done <= total
-            assert text
-            self.done[title] = done
-
-        return progress
 
 
 @pytest.fixture(scope="module")

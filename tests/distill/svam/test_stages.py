@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from models.svam.depth_teacher import DepthTeacher
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.mobile_sam import MobileSamEncoder
 from models.svam.policy import SvamPolicy, load_policy
+from tests.distill.told_stages import Stages
 
 RECIPES = Path(__file__).parents[3] / "distill/recipes"
 
@@ -56,24 +56,6 @@ def tiny_recipe() -> SvamRecipe:
         ),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
-
-
-class Stages:
-    """Remembers what was reported."""
-
-    def __init__(self) -> None:
-        self.done: dict[str, int] = {}
-
-    def __call__(self, title: str) -> Callable[[int, int, str], None]:
-        """Start a stage."""
-        self.done[title] = 0
-
-        def progress(done: int, total: int, text: str) -> None:
-            assert 0 < done <= total
-            assert text
-            self.done[title] = done
-
-        return progress
 
 
 @pytest.fixture(scope="module")
