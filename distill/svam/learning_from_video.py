@@ -49,7 +49,7 @@ def learn_from_video(run: Run, policy: SvamPolicy, shards: list[Path], index: Cl
             with run.first_alone("targets"), run.memory("targets"):
                 write_targets(teachers, futures, kind, files, run.start_stage("targets"))
         run.made_from((STUDENTS_FILE, "students.state"), RECORDS, targets)
-        job = StudentsJob(students, Records(files, pictures), run.recipe.students.fit.batch_size)
+        job = StudentsJob(students, Records(files, pictures, index), run.recipe.students.fit.batch_size)
         finish(run, path, sizes, run.fit(job, run.recipe.students.fit, sizes))
     load(path, sizes, students)
 

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from distill.fitting import Figures, batch_of
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import read_shard
+from distill.svam.clips import ClipIndex, read_shard
 from models.svam.policy import SvamPolicy
 
 KINDS = ("semantic", "geometric")
-_HELD_OUT_EVERY = 20  # records
+_HELD_OUT_EVERY = 20  # episodes
 
 
 class Students(nn.Module):
@@ -52,20 +52,26 @@ class Students(nn.Module):
 class Records:
     """The self-distillation set with its targets, in memory in half precision."""
 
-    def __init__(self, files: list[tuple[Path, Path]], pictures: NDArray[np.uint8]) -> None:
-        """Take files of records and their targets, and the recorded pictures (picture, p, p, 3). Raises ConfigError at a damaged file."""
+    def __init__(self, files: list[tuple[Path, Path]], pictures: NDArray[np.uint8], index: ClipIndex) -> None:
+        """Take files of records and their targets, and the recorded pictures (picture, p, p, 3). Raises ConfigError at a damaged file.
+
+        What is held out is held out by episodes: 100 ms on, the same one foresees nearly the same.
+        """
 
         def joined(key: str, of: list[Path]) -> Tensor:
             return torch.from_numpy(np.concatenate([read_shard(path, key) for path in of]))
 
         records, targets = ([pair[side] for pair in files] for side in (0, 1))
-        self.now = torch.from_numpy(pictures[joined("clip", records).numpy()])
+        clip: NDArray[np.int64] = joined("clip", records).numpy()
+        self.now = torch.from_numpy(pictures[clip])
         self.features = joined("features", records)
         self.later = joined("pictures", targets)
         self.seen: dict[str, Tensor] = {kind: joined(kind, targets) for kind in KINDS}
         self.seen_now: dict[str, Tensor] = {kind: joined(f"{kind}_now", targets) for kind in KINDS}
-        rows = torch.arange(len(self.features))
-        self.learnt, self.held_out = rows[rows % _HELD_OUT_EVERY != 0], rows[rows % _HELD_OUT_EVERY == 0]
+        _, episode = np.unique(index.last[clip], return_inverse=True)  # (record,)
+        held_out = torch.from_numpy(episode % _HELD_OUT_EVERY == 0)
+        rows = torch.arange(len(clip))
+        self.learnt, self.held_out = rows[~held_out], rows[held_out]
 
 
 class StudentsJob:

@@ -12,12 +12,13 @@ import torch
 
 from distill.demonstrations import plan_shards
 from distill.svam.autoencoder_stage import as_input
-from distill.svam.clips import read_index
+from distill.svam.clips import read_index, read_pictures
 from distill.svam.demonstrated import Demonstrated, choose_pictures
 from distill.svam.foresights import Foresights
 from distill.svam.recipe import SvamRecipe, load_svam_recipe
 from distill.svam.self_distillation import OWN_NOISE, noise_of
 from distill.svam.stages import run_svam_recipe
+from distill.svam.student_stage import Records
 from interfaces.errors import ConfigError
 from models.svam.depth_teacher import DepthTeacher
 from models.svam.flow_video_model import FlowVideoModel
@@ -154,6 +155,20 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
         assert (told - strange).abs().mean() > 10 * (told - generated).abs().mean()
     assert len(seeds) == 5
     assert 0 < sum(seed == OWN_NOISE for seed in seeds) < 5
+
+
+def test_students_are_looked_at_on_episodes_that_they_never_saw(run: tuple[Path, Stages]) -> None:
+    folder, recipe = run[0], tiny_recipe()
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    index = read_index(shards, recipe.held_out_every)
+    made = sorted((folder / "foreseen").glob("records-*.npz"))
+    files = [(path, path.with_name(path.name.replace("records", "targets"))) for path in made]
+    records = Records(files, read_pictures(shards, len(index)), index)
+    clip = np.concatenate([np.load(path)["clip"] for path in made])
+    learnt, held_out = (set(index.last[clip[rows.numpy()]]) for rows in (records.learnt, records.held_out))
+    assert learnt
+    assert held_out
+    assert not learnt & held_out
 
 
 def test_only_what_is_missing_is_made_again(run: tuple[Path, Stages]) -> None:
