@@ -123,10 +123,11 @@ def _fit(job: Job, recipe: FitRecipe, around: Surroundings) -> nn.Module:
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate_ratio * _schedule(step, recipe)
         loss = _backward(shared, optimizer, compute, _seeds(recipe.seed, step, rank))
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        said, norm = compute.processes.mean(loss), float(torch.nn.utils.clip_grad_norm_(learning, 1.0))
+        _require_numbers(job.name, step, said, norm)  # before they become weights, and those a state
         optimizer.step()
         _average(averaged, network, min(recipe.average_ratio, (step + 1) / (step + 10)))
-        smooth = _smoothed(job.name, smooth, compute.processes.mean(loss), step)
+        smooth = said if math.isnan(smooth) else 0.98 * smooth + 0.02 * said
         if rank > 0:
             continue
         around.progress(step + 1, recipe.steps, f"loss {smooth:.4f}")
@@ -171,13 +172,13 @@ def _schedule(step: int, recipe: FitRecipe) -> float:
     return min(1.0, (step + 1) / recipe.warm_up_steps, left)
 
 
-def _smoothed(name: str, smooth: float, loss: float, step: int) -> float:
-    if not np.isfinite(loss):
-        raise ForerunError(
-            f"{name}: the loss is {loss} at step {step}; lower learning_rate_ratio in the recipe and start again:"
-            " training goes on from the last state"
-        )
-    return loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
+def _require_numbers(name: str, step: int, loss: float, gradient: float) -> None:
+    for what, value in (("loss", loss), ("gradient", gradient)):
+        if not np.isfinite(value):
+            raise ForerunError(
+                f"{name}: the {what} is {value} at step {step}; lower learning_rate_ratio in the recipe and start again:"
+                " training goes on from the last state"
+            )
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from distill.compute import Compute, memory_for
 from distill.fitting import Figures, FitRecipe, Surroundings, batch_of, fit, normal_like
@@ -144,6 +145,27 @@ def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(ForerunError, match="line: the loss is nan at step 0"):
         fit(job, RECIPE, around(tmp_path))
     assert not (tmp_path / "line.state").exists()
+
+
+class Cliff(Line):
+    """Has a loss, and no slope, from the third step on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = 0
+
+    @override
+    def loss(self, network: nn.Module, draw: torch.Generator) -> Tensor:
+        self.steps += 1
+        loss = super().loss(network, draw)
+        return loss if self.steps < 3 else loss + (0.0 * loss).sqrt()  # infinitely steep, times nothing
+
+
+def test_a_gradient_that_is_no_number_becomes_no_weight(tmp_path: Path) -> None:
+    with pytest.raises(ForerunError, match="line: the gradient is nan at step 2"):
+        fit(Cliff(), RECIPE, around(tmp_path))
+    saved = torch.load(tmp_path / "line.state", weights_only=True)
+    assert all(torch.isfinite(value).all() for value in saved["network"].values())
 
 
 @pytest.mark.parametrize(
