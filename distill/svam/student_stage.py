@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from distill.fitting import Figures, batch_of
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import ClipIndex, read_shard
+from interfaces.errors import ForerunError
 from models.svam.policy import SvamPolicy
 
 KINDS = ("semantic", "geometric")
@@ -53,9 +54,10 @@ class Records:
     """The self-distillation set with its targets, in memory in half precision."""
 
     def __init__(self, files: list[tuple[Path, Path]], pictures: NDArray[np.uint8], index: ClipIndex) -> None:
-        """Take files of records and their targets, and the recorded pictures (picture, p, p, 3). Raises ConfigError at a damaged file.
+        """Take files of records and their targets, and the recorded pictures (picture, p, p, 3).
 
-        What is held out is held out by episodes: 100 ms on, the same one foresees nearly the same.
+        Held out is by episodes: 100 ms on, the same one foresees nearly the same. Raises ConfigError at a damaged file, and
+        ForerunError where there is nothing to learn from.
         """
 
         def joined(key: str, of: list[Path]) -> Tensor:
@@ -72,6 +74,10 @@ class Records:
         held_out = torch.from_numpy(episode % _HELD_OUT_EVERY == 0)
         rows = torch.arange(len(clip))
         self.learnt, self.held_out = rows[~held_out], rows[held_out]
+        if len(self.learnt) == 0:
+            raise ForerunError(
+                f"{files[0][0].parent}: all records are of one episode; raise self_distillation.records, or record more episodes"
+            )
 
 
 class StudentsJob:

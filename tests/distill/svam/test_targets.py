@@ -40,8 +40,8 @@ def decoded(futures: Futures, latents: torch.Tensor) -> torch.Tensor:
 def test_recorded_futures_are_the_pictures_that_followed(futures: tuple[Futures, list[Path]]) -> None:
     made, files = futures
     clip = read_shard(files[0], "clip")
-    assert clip.tolist() == [7, 8]
-    following = as_input(torch.from_numpy(made.pictures[[8, 9, 9, 10]]), torch.device("cpu"))
+    assert clip.tolist() == [7, 19]
+    following = as_input(torch.from_numpy(made.pictures[[8, 9, 20, 21]]), torch.device("cpu"))
     torch.testing.assert_close(made.of("recorded", 0, files[0]).flatten(0, 1), following)
 
 

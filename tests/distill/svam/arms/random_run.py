@@ -69,7 +69,7 @@ def random_run(folder: Path) -> FinishedRun:
     for number, n_records in enumerate((2, 1)):
         np.savez(
             run / f"foreseen/records-{number:05d}.npz",
-            clip=np.arange(n_records) + 7, noise_seed=np.zeros(n_records, np.int64), task=np.zeros(n_records, np.int64),
+            clip=7 + 2 * N_PICTURES * np.arange(n_records), noise_seed=np.zeros(n_records, np.int64), task=np.zeros(n_records, np.int64),
             features=draw.normal(size=(n_records, 2, config.feature_dim, side, side)).astype(np.float16),
             latents=draw.normal(size=(n_records, 2, *frame)).astype(np.float16),
         )  # fmt: skip
