@@ -17,9 +17,10 @@ from export.onnx_graphs import Arrays, Graph, export_graph
 from export.torch_policy import TorchPolicy
 from interfaces.bundle_manifest import CameraSpec, ChunkSpec
 from interfaces.sample_file import read_samples
+from models.graphs import ActionGraph, ForesightGraph
 from models.svam.action_expert import ActionBlock
 from models.svam.config import SvamConfig
-from models.svam.policy import ActionGraph, ForesightGraph, SvamPolicy, load_policy
+from models.svam.policy import SvamPolicy, load_policy
 
 TRIAL_JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 TRIAL_INSTRUCTIONS = ("reach", "press", "push", "lift")

@@ -5,24 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from models.flow import Edm, Objective, Regression, TimeDistribution, VelocityFlow
+from models.flow import Objective, TimeDistribution
+from models.objectives import ObjectiveName, objective_of
+from models.one_step import Imle
+from models.robot_side import RobotSide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SvamConfig:
-    """What the policy sees and moves, and the size of each part, in the order in which data passes them."""
-
-    # the robot
-    joints: tuple[str, ...]
-    instructions: tuple[str, ...]
-    camera: str = "front"
-    width_px: int = 424  # of the camera's picture
-    height_px: int = 240
-    crop_px: int = 240  # the central square that is looked at
-    horizon: int = 16  # rows of a chunk
-    step_ms: float = 50.0  # between rows
-    first_ms: float = 50.0  # from the joint state to the first row
-    foresight_age_max_ms: float = 400.0  # the oldest foresight in training
+class SvamConfig(RobotSide):
+    """The robot, and the size of each part, in the order in which data passes them."""
 
     # the video model
     video_px: int  # side of the square that it sees and generates
@@ -71,10 +62,12 @@ class SvamConfig:
     decoder_blocks: int
     expert_dropout_ratio: float = 0.1
     state_dropout_ratio: float = 0.3  # training samples that do not see the joints: state must not become a shortcut
-    objective: Literal["velocity", "edm", "regression"] = "velocity"
+    objective: ObjectiveName = "velocity"
     time_shift_ratio: float = 4.0  # of the velocity flow: "Let It Be Simple" decodes best in one step at 4
     time_base: Literal["uniform", "beta"] = "uniform"
     pure_noise_ratio: float = 0.0
+    imle_candidates: int = 8  # of "imle", as of `Imle`
+    imle_rejected_ratio: float = 0.01
     n_steps: int = 1  # of decoding
 
     @classmethod
@@ -118,16 +111,6 @@ class SvamConfig:
         return replace(config, **changes)
 
     @property
-    def n_joints(self) -> int:
-        """Return the width of joint vectors."""
-        return len(self.joints)
-
-    @property
-    def n_instructions(self) -> int:
-        """Return the width of the one-hot instruction."""
-        return len(self.instructions)
-
-    @property
     def latent_px(self) -> int:
         """Return the side of the latents: each block of SVD's autoencoder but the last halves it, each of the small one's does."""
         return self.video_px >> (len(self.vae_channels) - (self.backbone == "svd"))
@@ -161,9 +144,8 @@ class SvamConfig:
 
     def action_objective(self) -> Objective:
         """Return how chunks are trained and drawn."""
-        if self.objective == "velocity":
-            times = TimeDistribution(
-                shift_ratio=self.time_shift_ratio, base=self.time_base, pure_noise_ratio=self.pure_noise_ratio
-            )
-            return VelocityFlow(times)
-        return Edm() if self.objective == "edm" else Regression()
+        times = TimeDistribution(
+            shift_ratio=self.time_shift_ratio, base=self.time_base, pure_noise_ratio=self.pure_noise_ratio
+        )
+        imle = Imle(candidates=self.imle_candidates, rejected_ratio=self.imle_rejected_ratio)
+        return objective_of(self.objective, times, imle)

@@ -24,10 +24,13 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own spelling
-from torch import Tensor, nn
+from torch import Tensor
 from typing_extensions import override
 
+from models.chunk_head import ChunkHead
+from models.flow import Network
 from models.picture import SquareResize
+from models.policy import Policy
 from models.svam.action_expert import ActionNet, ContextEncoder
 from models.svam.anchors import IMAGENET_MEAN, IMAGENET_STD, build_anchors
 from models.svam.condenser import Condenser
@@ -40,22 +43,17 @@ from models.torch_file import fitting, read_torch, write_torch
 NOISE_SEED = 700
 
 
-class SvamPolicy(nn.Module):
-    """All networks of the policy, the tables of its instructions, its noise, and the statistics of joints and chunks."""
+class SvamPolicy(Policy[SvamConfig]):
+    """All networks of the policy, the tables of its instructions, and its noise."""
 
     initial_noise: Tensor  # (T, c, g, g)
     text_table: Tensor  # (n_instructions, n_text_tokens, text_dim); CLIP's last hidden state at paper scale
     goal_table: Tensor  # (n_instructions, goal_dim); CLIP's text embedding at paper scale
     picture_mean: Tensor  # (3, 1, 1)
     picture_std: Tensor
-    joint_mean: Tensor  # (joint,)
-    joint_std: Tensor
-    chunk_mean: Tensor  # (horizon, joint), of targets relative to the joints at the chunk's start
-    chunk_std: Tensor
 
     def __init__(self, config: SvamConfig, video: VideoModel | FlowVideoModel | None = None) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         untrained = FlowVideoModel if config.backbone == "transformer" else build_video_model
         self.video: VideoModel | FlowVideoModel = video or untrained(config)
         self.semantic_anchor, self.geometric_anchor = build_anchors(config)
@@ -84,9 +82,12 @@ class SvamPolicy(nn.Module):
         self.register_buffer("goal_table", torch.randn(n_instructions, config.goal_dim, generator=draw))
         self.register_buffer("picture_mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("picture_std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
-        for name, shape in (("joint", (config.n_joints,)), ("chunk", (config.horizon, config.n_joints))):
-            self.register_buffer(f"{name}_mean", torch.zeros(shape))
-            self.register_buffer(f"{name}_std", torch.ones(shape))
+
+    @property
+    @override
+    def tokens_shape(self) -> tuple[int, int]:
+        """Return (n_tokens, token_dim)."""
+        return self.config.n_tokens, self.config.token_dim
 
     def features(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the video model's one-step features (B, T, C, grid, grid).
@@ -116,6 +117,7 @@ class SvamPolicy(nn.Module):
             dim=-1,
         )
 
+    @override
     def context(self, rgb: Tensor, instruction: Tensor, noise: Tensor | None = None) -> Tensor:
         """Return the tokens (B, n_tokens, token_dim); arguments as of `features`."""
         frame = 2.0 * self.video_resize(rgb) - 1.0
@@ -148,64 +150,35 @@ class SvamPolicy(nn.Module):
     def _noise(self, noise: Tensor | None, batch: int) -> Tensor:
         return self.initial_noise.expand(batch, -1, -1, -1, -1) if noise is None else noise
 
+    @property
+    def head(self) -> ChunkHead:
+        """Return how chunks are normalised, trained and drawn."""
+        return ChunkHead(self, self.config.action_objective(), self.config.n_steps)
+
     def action_loss(
         self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, chunk_rad: Tensor, noise: Tensor
     ) -> Tensor:
         """Return the objective's loss (B,) for demonstrated joint targets (B, horizon, joint); noise is like them."""
-        joints = (joints_rad - self.joint_mean) / self.joint_std
-        clean = (chunk_rad - joints_rad[:, None] - self.chunk_mean) / self.chunk_std
-
-        def network(noisy: Tensor, level: Tensor) -> Tensor:
-            return self.action(noisy, level, tokens, joints, age_s)
-
         uniform = torch.rand(len(noise), device=noise.device)
-        return self.config.action_objective().loss(network, clean, noise, uniform)
+        return self.head.loss(self._network(tokens, joints_rad, age_s), joints_rad, chunk_rad, noise, uniform)
 
+    @override
     def decode(self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, noise: Tensor) -> Tensor:
         """Return joint targets (B, horizon, joint) in rad from noise like them, in the config's number of steps."""
-        joints = (joints_rad - self.joint_mean) / self.joint_std
+        return self.head.decode(self._network(tokens, joints_rad, age_s), joints_rad, noise)
+
+    def _network(self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor) -> Network:
+        joints = self.head.joints(joints_rad)
 
         def network(noisy: Tensor, level: Tensor) -> Tensor:
             return self.action(noisy, level, tokens, joints, age_s)
 
-        chunk = self.config.action_objective().sample(network, noise, self.config.n_steps)
-        return joints_rad[:, None] + chunk * self.chunk_std + self.chunk_mean
+        return network
 
 
 def _places(maps: Tensor) -> Tensor:
     """Return (B, T, S, C) of maps (B, T, C, g, g)."""
     return maps.flatten(3).transpose(2, 3)
-
-
-class ForesightGraph(nn.Module):
-    """What is exported as the foresight graph: <camera> uint8 (H, W, 3), instruction (n,) -> tokens (n_tokens, token_dim).
-
-    Weights may be halves; what goes in and out stays as the contract says.
-    """
-
-    def __init__(self, policy: SvamPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    @override
-    def forward(self, picture: Tensor, instruction: Tensor) -> Tensor:
-        dtype = self.policy.goal_table.dtype
-        # The cast comes first: TensorRT takes whole numbers of 8 bits as an input, and for nothing else.
-        return self.policy.context(picture.to(dtype)[None], instruction.to(dtype)[None])[0].float()
-
-
-class ActionGraph(nn.Module):
-    """What is exported as the action graph: tokens, joints (joint,), age () s, noise (horizon, joint) -> positions in rad."""
-
-    def __init__(self, policy: SvamPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    @override
-    def forward(self, tokens: Tensor, joints: Tensor, foresight_age: Tensor, noise: Tensor) -> Tensor:
-        dtype = self.policy.goal_table.dtype
-        told = (tensor[None].to(dtype) for tensor in (tokens, joints, foresight_age, noise))
-        return self.policy.decode(*told)[0].float()
 
 
 def save_policy(policy: SvamPolicy, path: Path) -> None:

@@ -22,8 +22,9 @@ from distill.paper.teachers import PaperTeachers
 from interfaces.errors import ConfigError, ForerunError
 from interfaces.progress import Progress, silent
 from interfaces.sample_file import read_samples
+from models.graphs import ForesightGraph
 from models.svam.config import SvamConfig
-from models.svam.policy import ForesightGraph, SvamPolicy, load_policy
+from models.svam.policy import SvamPolicy, load_policy
 from models.svam.video_model import VideoModel, build_video_model
 
 RECIPE = Path(__file__).parents[3] / "distill/recipes/paper_svam.toml"

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from models.flow import Edm, Regression, VelocityFlow
+from models.graphs import ActionGraph, ForesightGraph
 from models.svam.config import SvamConfig
-from models.svam.policy import ActionGraph, ForesightGraph, SvamPolicy, load_policy, save_policy
+from models.svam.policy import SvamPolicy, load_policy, save_policy
 
 
 def pictures(n: int = 1) -> Tensor:

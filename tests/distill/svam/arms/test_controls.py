@@ -11,7 +11,8 @@ from distill.svam.arms.controls import TokenBank, shuffled, zeroed
 from distill.svam.arms.finished_run import FinishedRun
 from distill.svam.clips import read_shard
 from export.onnx_graphs import Graph, export_graph
-from models.svam.policy import ForesightGraph, SvamPolicy
+from models.graphs import ForesightGraph
+from models.svam.policy import SvamPolicy
 from tests.distill.svam.arms.random_run import random_run
 
 REACH, PUSH = torch.eye(2)
