@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
+
+_SLOW = 10.0  # the highest frequency of levels that a network is differentiated by
 
 
 class Attention(nn.Module):
@@ -62,14 +66,14 @@ class TransformerBlock(nn.Module):
 
 
 class ScalarEmbedding(nn.Module):
-    """One number per sample -> a vector: sines and cosines at periods from 2 pi down to 2 pi / 1000, then two layers."""
+    """One number per sample -> a vector: sines and cosines at periods from 2 pi down to 2 pi / highest, then two layers."""
 
     frequencies: Tensor  # (dim / 2,)
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, highest: float = 1000.0) -> None:
         super().__init__()
         frequencies = (
-            torch.logspace(0.0, 3.0, dim // 2).half().float()
+            torch.logspace(0.0, math.log10(highest), dim // 2).half().float()
         )  # exact in halves, should the module become one of them
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.enter = nn.Linear(dim, 2 * dim)
@@ -82,3 +86,23 @@ class ScalarEmbedding(nn.Module):
         angles = x.float()[:, None] * self.frequencies.float()  # (B, dim / 2)
         waves = torch.cat([angles.sin(), angles.cos()], dim=-1)
         return self.leave(F.silu(self.enter(waves.to(self.enter.weight.dtype))))
+
+
+class LevelEmbedding(ScalarEmbedding):
+    """A noise level -> a vector; with two levels, the time and the span to a later time (models/one_step.py).
+
+    With one level it is a ScalarEmbedding, weights and all. Two are told at low frequencies: their objective differentiates the
+    network by time, and at a thousand waves a unit the derivative would be nothing but waves (Lu and Song, "Simplifying, Stabilizing
+    and Scaling Continuous-Time Consistency Models", 2024, section 4.1).
+    """
+
+    def __init__(self, dim: int, n_levels: int = 1) -> None:
+        super().__init__(dim, 1000.0 if n_levels == 1 else _SLOW)
+        self.span = None if n_levels == 1 else ScalarEmbedding(dim, _SLOW)
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        """Take levels (B,), or (B, 2) where there are two; return (B, dim)."""
+        if self.span is None:
+            return super().forward(x)
+        return super().forward(x[:, 0]) + self.span(x[:, 1])

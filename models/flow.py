@@ -1,7 +1,8 @@
-"""How an action network is trained to make a chunk from noise, and how one is then drawn: velocity flow, EDM, plain regression.
+"""How an action network is trained to make a chunk from noise, and how one is then drawn: flows, EDM, plain regression.
 
 A network here is a function of a noisy chunk (B, ...) and its noise level (B,). All randomness comes in as arguments: `noise`,
 standard normal like the chunk, and `uniform` (B,) in 0..1, from which each objective makes its own distribution of levels.
+Objectives that keep modes apart in one step are in models/one_step.py; models/objectives.py has all of them by name.
 
 Velocity flow: Lipman et al., "Flow Matching for Generative Modeling", 2023; times shifted to the noise end so that ONE step
 decodes: "Let It Be Simple: One-Step Action Generation for Vision-Language-Action Models", arXiv 2606.05737. EDM: Karras et al.,
@@ -15,7 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -25,11 +26,13 @@ BETA = 1.5  # openpi's Beta(1.5, 1), seen from the other end of the path
 SIGMA_DATA, SIGMA_MIN, SIGMA_MAX, LAST_SIGMA = 0.5, 0.001, 80.0, 1.0
 LOG_LOCATION, LOG_SCALE = math.log(0.5), 0.5
 
-Network = Callable[[Tensor, Tensor], Tensor]  # noisy (B, ...), level (B,) -> as noisy
+Network = Callable[[Tensor, Tensor], Tensor]  # noisy (B, ...), level (B,) or (B, 2) -> as noisy
 
 
 class Objective(Protocol):
     """One way to train and to draw."""
+
+    n_levels: ClassVar[int]  # numbers that a level is: it comes as (B,) for one, and as (B, 2) for two
 
     def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Return the loss of each sample (B,)."""
@@ -73,13 +76,13 @@ class VelocityFlow:
     At t = 0 the best network says E[chunk] - noise: one step is then the conditional mean, whatever the noise was.
     """
 
+    n_levels: ClassVar[int] = 1
     times: TimeDistribution
 
     def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Return the squared error of the velocity, per sample."""
         t = self.times.times(uniform)
-        noisy = _per_sample(t, clean) * clean + _per_sample(1.0 - t, clean) * noise
-        return _mean(network(noisy, t) - (clean - noise), torch.square)
+        return mean(network(on_path(t, clean, noise), t) - (clean - noise), torch.square)
 
     def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
         """Return the end of the flow, in n_steps equal Euler steps."""
@@ -91,19 +94,42 @@ class VelocityFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class CleanFlow:
+    """The same paths; the network says their end, the clean chunk, as diffusion policies with "sample" prediction do."""
+
+    n_levels: ClassVar[int] = 1
+    times: TimeDistribution
+
+    def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
+        """Return the squared error of the chunk, per sample."""
+        t = self.times.times(uniform)
+        return mean(network(on_path(t, clean, noise), t) - clean, torch.square)
+
+    def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
+        """Return what the network says last; each step goes towards what it says, as far as an Euler step would."""
+        x = noise
+        for step in range(n_steps):
+            t = torch.full_like(noise.flatten(1)[:, 0], step / n_steps)
+            x = x + (network(x, t) - x) / (n_steps - step)
+        return x
+
+
+@dataclass(frozen=True, slots=True)
 class Edm:
     """Karras' preconditioned denoiser; the network's level is ln(sigma) / 4.
 
     Drawing is deterministic (DDIM, the first-order solver) over exponentially spaced levels from 80 to 1 and then 0.
     """
 
+    n_levels: ClassVar[int] = 1
+
     def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Return the squared error of what the network itself must say, unweighted, per sample."""
         sigma = self.sigmas(uniform)
-        noisy = clean + _per_sample(sigma, clean) * noise
-        c_skip, c_out, c_in = (_per_sample(scale, clean) for scale in self._scales(sigma))
+        noisy = clean + per_sample(sigma, clean) * noise
+        c_skip, c_out, c_in = (per_sample(scale, clean) for scale in self._scales(sigma))
         target = (clean - c_skip * noisy) / c_out
-        return _mean(network(c_in * noisy, sigma.log() / 4.0) - target, torch.square)
+        return mean(network(c_in * noisy, sigma.log() / 4.0) - target, torch.square)
 
     def sigmas(self, uniform: Tensor) -> Tensor:
         """Return training levels (B,) by the inverse of the cut log-logistic distribution."""
@@ -114,7 +140,7 @@ class Edm:
 
     def denoised(self, network: Network, noisy: Tensor, sigma: Tensor) -> Tensor:
         """Return the clean chunk that the network believes in."""
-        c_skip, c_out, c_in = (_per_sample(scale, noisy) for scale in self._scales(sigma))
+        c_skip, c_out, c_in = (per_sample(scale, noisy) for scale in self._scales(sigma))
         return c_skip * noisy + c_out * network(c_in * noisy, sigma.log() / 4.0)
 
     def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
@@ -136,9 +162,11 @@ class Edm:
 class Regression:
     """The control: no noise, the network says the chunk, L1."""
 
+    n_levels: ClassVar[int] = 1
+
     def loss(self, network: Network, clean: Tensor, noise: Tensor, uniform: Tensor) -> Tensor:
         """Return the mean absolute error, per sample; neither noise nor level matters."""
-        return _mean(network(torch.zeros_like(noise), torch.zeros_like(uniform)) - clean, torch.abs)
+        return mean(network(torch.zeros_like(noise), torch.zeros_like(uniform)) - clean, torch.abs)
 
     def sample(self, network: Network, noise: Tensor, n_steps: int) -> Tensor:
         """Return the network's word; more steps change nothing."""
@@ -146,9 +174,16 @@ class Regression:
         return network(torch.zeros_like(noise), torch.zeros_like(noise.flatten(1)[:, 0]))
 
 
-def _per_sample(values: Tensor, like: Tensor) -> Tensor:
-    return values.reshape(-1, *(1,) * (like.ndim - 1))  # (B, 1, ...)
+def on_path(t: Tensor, clean: Tensor, noise: Tensor) -> Tensor:
+    """Return the noisy chunks at times t (B,) of the straight paths from noise to data."""
+    return per_sample(t, clean) * clean + per_sample(1.0 - t, clean) * noise
 
 
-def _mean(error: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
+def per_sample(values: Tensor, like: Tensor) -> Tensor:
+    """Return values (B,) as (B, 1, ...), to go with chunks."""
+    return values.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def mean(error: Tensor, measure: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return the mean (B,) over each sample of what `measure` makes of its errors."""
     return measure(error).flatten(1).mean(1)

@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
-from models.attention import Attention, FeedForward, ScalarEmbedding, TransformerBlock
+from models.attention import Attention, FeedForward, LevelEmbedding, ScalarEmbedding, TransformerBlock
 from models.svam.config import SvamConfig
 
 
@@ -84,13 +84,16 @@ class ActionNet(nn.Module):
         self.enter_joints = nn.Sequential(nn.Linear(config.n_joints, 2 * dim), nn.SiLU(), nn.Linear(2 * dim, dim))
         self.no_joints = nn.Parameter(torch.zeros(dim))  # instead of joints, where training hides them
         self.position = nn.Parameter(0.02 * torch.randn(1 + config.horizon, dim))
-        self.level, self.age = ScalarEmbedding(dim), ScalarEmbedding(dim)
+        self.level, self.age = LevelEmbedding(dim, config.action_objective().n_levels), ScalarEmbedding(dim)
         self.blocks = nn.ModuleList(ActionBlock(config) for _ in range(config.decoder_blocks))
         self.leave = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, config.n_joints))
 
     @override
     def forward(self, noisy: Tensor, level: Tensor, tokens: Tensor, joints: Tensor, age_s: Tensor) -> Tensor:
-        """Take noisy (B, horizon, joint), level (B,), tokens (B, n_tokens, dim), joints (B, joint) normalised, age_s (B,)."""
+        """Take noisy (B, horizon, joint), tokens (B, n_tokens, dim), joints (B, joint) normalised, age_s (B,).
+
+        `level` is (B,), or (B, 2) where the objective has two levels.
+        """
         age = age_s * (1000.0 / self.config.foresight_age_max_ms)  # 0..1
         condition = self.level(level) + self.age(age)  # (B, dim)
         x = torch.cat([self._state(joints)[:, None], self.enter_chunk(noisy)], dim=1) + self.position
