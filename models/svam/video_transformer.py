@@ -84,12 +84,31 @@ class VideoTransformer(nn.Module):
         features = torch.cat([coarse, self.norm(fine)], dim=1)
         return features.view(*noisy.shape[:2], *features.shape[1:])
 
+    def patches(self, noisy: Tensor, level: Tensor, frame: Tensor, text: Tensor, n_blocks: int | None = None) -> Tensor:
+        """Return the patches (B, T, S, dim) after so many blocks, or at the coarse tap; nothing behind them is computed.
+
+        Normalised, since the residual stream grows with depth. A clip may be shorter than those of training.
+        """
+        x = self._entered(_beside(noisy, frame), len(noisy))
+        modulation = self._modulation(level, text)
+        for block in self.blocks[: self.tap_after if n_blocks is None else n_blocks]:
+            x = block(x, modulation)
+        return F.layer_norm(x, (self.dim,)).view(*noisy.shape[:2], self.n_patches, self.dim)
+
+    def _entered(self, seen: Tensor, n_clips: int) -> Tensor:
+        """Return the patches (B, T * S, dim) that the first block reads, of (B * T, 2c, g, g)."""
+        patches = self.enter(seen).flatten(2).transpose(1, 2)  # (B * T, S, dim)
+        x = patches.reshape(n_clips, -1, self.dim)
+        return x + (self.position if x.shape[1] == len(self.position) else self.position[: x.shape[1]])
+
+    def _modulation(self, level: Tensor, text: Tensor) -> Tensor:
+        return self.modulate(F.silu(self.level(level) + self.text(text.flatten(1))))[:, None]  # (B, 1, 6 * dim)
+
     def _through(self, noisy: Tensor, level: Tensor, frame: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
         """Return the tapped patches (B, T * S, dim), and the maps (B * T, leave_dim, g, g) before the last layer."""
-        seen = torch.cat([noisy, frame[:, None].expand_as(noisy)], dim=2).flatten(0, 1)  # (B * T, 2c, g, g)
-        patches = self.enter(seen).flatten(2).transpose(1, 2)  # (B * T, S, dim)
-        x = patches.reshape(len(noisy), -1, self.dim) + self.position
-        modulation = self.modulate(F.silu(self.level(level) + self.text(text.flatten(1))))[:, None]
+        seen = _beside(noisy, frame)
+        x = self._entered(seen, len(noisy))
+        modulation = self._modulation(level, text)
         tapped = x
         for index, block in enumerate(self.blocks, start=1):
             x = block(x, modulation)
@@ -102,3 +121,8 @@ class VideoTransformer(nn.Module):
         side = like.shape[-1] // PATCH
         frames = patches.reshape(like.shape[0] * like.shape[1], self.n_patches, self.dim)
         return frames.transpose(1, 2).reshape(-1, self.dim, side, side)
+
+
+def _beside(noisy: Tensor, frame: Tensor) -> Tensor:
+    """Return (B * T, 2c, g, g): every noisy frame, and the current one's latent beside it."""
+    return torch.cat([noisy, frame[:, None].expand_as(noisy)], dim=2).flatten(0, 1)
