@@ -81,8 +81,9 @@ _worker: _Worker | None = None
 def _start_worker(recipe: DemonstrationRecipe, policy: Path | None) -> None:
     global _worker  # noqa: PLW0603 - one per process of the pool
     torch.set_num_threads(1)  # each core has a worker of its own
-    driver = None if policy is None else PolicyDriver(recipe.instructions, policy)
-    _worker = _Worker(recipe=recipe, recorder=open_recorder(recipe.world, recipe.video_px), driver=driver)
+    recorder = open_recorder(recipe.world, recipe.video_px)
+    driver = None if policy is None else PolicyDriver(recipe.instructions, policy, recorder.tick_s)
+    _worker = _Worker(recipe=recipe, recorder=recorder, driver=driver)
 
 
 def _record_shard(shard: Shard) -> tuple[int, int]:

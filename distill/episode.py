@@ -72,6 +72,8 @@ class EpisodePlan:
 class Recorder:
     """A world with a camera, and episodes recorded in it."""
 
+    tick_s = STEPS_PER_TICK * STEP_S  # of a policy that drives
+
     def __init__(self, video_px: int | None = None) -> None:
         """Take the side of the pictures that a video model shall learn from; None: halved pictures for the small policy."""
         self._retina = None if video_px is None else VideoRetina(video_px)

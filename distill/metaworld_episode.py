@@ -23,6 +23,8 @@ _STEP_S = STEP_NS / 1e9
 class MetaworldRecorder:
     """Meta-World with its camera, and episodes recorded in it."""
 
+    tick_s = DRIVER_STEPS * _STEP_S  # of a policy that drives
+
     def __init__(self, video_px: int | None) -> None:
         """Take the side of the pictures that a video model shall learn from; None: episodes without pictures."""
         self._retina = None if video_px is None else VideoRetina(video_px, CAMERA_PX)

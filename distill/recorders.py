@@ -16,6 +16,11 @@ from sim.metaworld.package import require_metaworld
 class EpisodeRecorder(Protocol):
     """A world with a camera, and episodes recorded in it."""
 
+    @property
+    def tick_s(self) -> float:
+        """Return the time between two decisions of a policy that drives."""
+        ...
+
     def record(self, plan: EpisodePlan) -> Episode:
         """Return the episode; recording begins where the expert takes over."""
         ...

@@ -7,6 +7,7 @@ The folder then holds `policy.pt` and `samples.npz`, which is what `forerun expo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,19 @@ from distill.behaviour_cloning import train
 from distill.demonstrations import Shard, plan_shards, record
 from distill.episode import EpisodePlan
 from distill.recipe import Recipe
-from distill.recorders import open_recorder
+from distill.recorders import EpisodeRecorder, open_recorder
 from distill.samples import Samples
 from distill.worlds import WorldName
 from interfaces.progress import StartStage
 from interfaces.sample_file import write_samples
-from models.small_policy import SmallPolicyConfig, load_policy, save_policy
-from models.svam.config import SvamConfig
+from models.robot_side import RobotSide
+from models.small_policy import load_policy, save_policy
 
 POLICY_FILE = "policy.pt"
 SAMPLES_FILE = "samples.npz"
 _SAMPLES_SEED = 90_000  # neither trained nor evaluated on
 _SAMPLES_PER_TASK = 2
+_FIRST_LOOK_S = 0.05  # after an episode begins
 
 
 def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
@@ -61,7 +63,7 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
     return last
 
 
-def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path, world: WorldName = "so101") -> None:
+def record_samples(config: RobotSide, path: Path, world: WorldName = "so101") -> None:
     """Write real inputs of both graphs from unseen episodes, as the camera and the bus give them."""
     recorder = open_recorder(world, None)
     rng = np.random.default_rng(_SAMPLES_SEED)
@@ -74,13 +76,25 @@ def record_samples(config: SmallPolicyConfig | SvamConfig, path: Path, world: Wo
                 task=task, seed=_SAMPLES_SEED + number, noisy=True, time_limit_s=0.5 + number, after_success_s=0.0,
                 picture_every=10, driver=None, driver_ticks=0,
             )  # fmt: skip
-            recorder.record(plan)
-            rows[config.camera].append(recorder.frame())
+            rows[config.camera].append(_seen(recorder, plan, config))
             rows["instruction"].append(np.eye(config.n_instructions, dtype=np.float32)[index])
             rows["joints"].append(recorder.joints().astype(np.float32))
             rows["foresight_age"].append(np.float32(rng.uniform(0.02, 0.2)))
             rows["noise"].append(rng.normal(size=(config.horizon, config.n_joints)).astype(np.float32))
     write_samples(path, {name: np.stack(values) for name, values in rows.items()})
+
+
+def _seen(recorder: EpisodeRecorder, plan: EpisodePlan, config: RobotSide) -> NDArray[np.uint8]:
+    """Return what the foresight sees at an episode's end, and leave the world there: (H, W, 3), or (n_history, H, W, 3), oldest first.
+
+    The past is the same episode ended sooner: one that is recorded again is the same.
+    """
+    frames: list[NDArray[np.uint8]] = []
+    for back in range(config.n_history - 1, -1, -1):
+        sooner_s = back * config.history_step_ms / 1000.0
+        recorder.record(replace(plan, time_limit_s=max(plan.time_limit_s - sooner_s, _FIRST_LOOK_S)))
+        frames.append(recorder.frame())
+    return frames[0] if config.n_history == 1 else np.stack(frames)
 
 
 def _written(shards: list[Shard]) -> list[Path]:

@@ -34,7 +34,8 @@ from torch import nn
 
 from export.module_names import name_by_module
 from export.onnx_graphs import OPSET, Arrays, Graph, run_torch
-from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples, svam_graphs
+from export.svam import TRIAL_INSTRUCTIONS, TRIAL_JOINTS, enliven, random_samples
+from export.trained_policy import policy_graphs
 from interfaces.bundle_artefact import WEIGHTS_SUFFIX
 from interfaces.progress import Progress
 from models.svam.config import SvamConfig
@@ -172,7 +173,7 @@ def _from_torch(
     precision = "fp16" if policy.goal_table.dtype == torch.float16 else "fp32"
     exported: list[Exported] = []
     wanted: list[NDArray[np.float32]] = []
-    for done, graph in enumerate(svam_graphs(policy), start=1):
+    for done, graph in enumerate(policy_graphs(policy), start=1):
         progress(done, 4, f"exporting the {graph.name} graph")
         exported.append(write_graph(graph, told, folder / f"{graph.name}.{precision}.onnx"))
         if check:

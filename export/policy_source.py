@@ -8,20 +8,11 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
 
-import torch
-
-from export.small_policy import small_policy
-from export.svam import svam_policy
 from export.torch_policy import TorchPolicy
+from export.trained_policy import CHECKPOINT, trained_policy
 from interfaces.errors import ConfigError
-
-CHECKPOINT = "policy.pt"
-FAMILIES: dict[str, Callable[[Path], TorchPolicy]] = {"small": small_policy, "svam": svam_policy}
-_FIRST_FAMILY = "small"  # the checkpoints of which do not say so
 
 
 def load_source(where: str) -> TorchPolicy:
@@ -29,23 +20,10 @@ def load_source(where: str) -> TorchPolicy:
     file, colon, function = where.rpartition(":")
     if colon and file.endswith(".py"):
         return _call(Path(file), function)
-    checkpoint = Path(where) / CHECKPOINT
-    if not checkpoint.is_file():
+    if not (Path(where) / CHECKPOINT).is_file():
         expected = "a finished run of `forerun distill`, a bundle, or FILE.py:FUNCTION"
         raise ConfigError(where, CHECKPOINT, None, expected)
-    family = _family_of(checkpoint)
-    if family not in FAMILIES:
-        raise ConfigError(str(checkpoint), "family", family, f"one of {', '.join(FAMILIES)}")
-    return FAMILIES[family](Path(where))
-
-
-def _family_of(checkpoint: Path) -> str:
-    try:
-        saved: Any = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise ConfigError(str(checkpoint), "file", str(error).splitlines()[0], "a checkpoint of torch") from error
-    told = cast("dict[str, Any]", saved).get("family", _FIRST_FAMILY) if isinstance(saved, dict) else None
-    return str(told)
+    return trained_policy(Path(where))
 
 
 def _call(file: Path, function: str) -> TorchPolicy:

@@ -1,4 +1,4 @@
-"""S-VAM policies as graphs: the pair to export, and random ones of any size to try export, quantisation and engines on.
+"""S-VAM policies that nobody trained, of any size, to try export, quantisation and engines on.
 
 `python -m export.svam --small FOLDER` writes foresight.onnx, action.onnx and samples.npz of a small policy with random weights.
 """
@@ -13,26 +13,15 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from export.onnx_graphs import Arrays, Graph, export_graph
+from export.onnx_graphs import Arrays, export_graph
 from export.torch_policy import TorchPolicy
-from interfaces.bundle_manifest import CameraSpec, ChunkSpec
-from interfaces.sample_file import read_samples
-from models.graphs import ActionGraph, ForesightGraph
+from export.trained_policy import policy_graphs, torch_policy
 from models.svam.action_expert import ActionBlock
 from models.svam.config import SvamConfig
-from models.svam.policy import SvamPolicy, load_policy
+from models.svam.policy import SvamPolicy
 
 TRIAL_JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 TRIAL_INSTRUCTIONS = ("reach", "press", "push", "lift")
-
-
-def svam_graphs(policy: SvamPolicy) -> tuple[Graph, Graph]:
-    """Return the foresight and the action graph of a policy."""
-    inputs = (policy.config.camera, "instruction")
-    foresight = Graph(name="foresight", network=ForesightGraph(policy), inputs=inputs, output="tokens")
-    told = ("tokens", "joints", "foresight_age", "noise")
-    action = Graph(name="action", network=ActionGraph(policy), inputs=told, output="positions")
-    return foresight, action
 
 
 def random_policy(config: SvamConfig, seed: int = 0) -> SvamPolicy:
@@ -79,7 +68,7 @@ def _picture(
 def write_graphs(policy: SvamPolicy, samples: Arrays, folder: Path) -> Arrays:
     """Write foresight.onnx and action.onnx to a folder; return the samples with torch's tokens and positions beside them."""
     folder.mkdir(parents=True, exist_ok=True)
-    foresight, action = svam_graphs(policy)
+    foresight, action = policy_graphs(policy)
     tokens = export_graph(foresight, samples, folder / "foresight.onnx")
     positions = export_graph(action, {**samples, "tokens": tokens}, folder / "action.onnx")
     return {**samples, "tokens": tokens, "positions": positions}
@@ -88,29 +77,7 @@ def write_graphs(policy: SvamPolicy, samples: Arrays, folder: Path) -> Arrays:
 def trial_policy() -> TorchPolicy:
     """Return the small policy with random weights, for trying the whole export: `forerun export export/svam.py:trial_policy ...`."""
     config = SvamConfig.small(joints=TRIAL_JOINTS, instructions=TRIAL_INSTRUCTIONS)
-    return _torch_policy(random_policy(config), random_samples(config, 8))
-
-
-def svam_policy(run: Path) -> TorchPolicy:
-    """Return the policy in the folder `run` (`policy.pt`, `samples.npz`); raises OSError or ConfigError when the run is not finished."""
-    policy = load_policy(run / "policy.pt").requires_grad_(requires_grad=False)
-    return _torch_policy(policy, read_samples(run / "samples.npz"))
-
-
-def _torch_policy(policy: SvamPolicy, samples: Arrays) -> TorchPolicy:
-    config = policy.config
-    foresight, action = svam_graphs(policy)
-    return TorchPolicy(
-        family="svam",
-        joints=config.joints,
-        instructions=config.instructions,
-        cameras=(CameraSpec(name=config.camera, width_px=config.width_px, height_px=config.height_px),),
-        chunk=ChunkSpec(horizon=config.horizon, step_ms=config.step_ms, first_ms=config.first_ms),
-        foresight_age_max_ms=config.foresight_age_max_ms,
-        foresight=foresight,
-        action=action,
-        samples=samples,
-    )
+    return torch_policy(random_policy(config), random_samples(config, 8))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ Export, gates and runtime know this and no more. Families that `forerun distill`
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Generic, cast
 
 import torch
 from torch import Tensor, nn
@@ -84,3 +84,9 @@ class TrainablePolicy(Policy[Config]):
     @abstractmethod
     def hot(self) -> tuple[nn.Module, ...]:
         """Return the learning parts whose calls are worth compiling on a GPU."""
+
+
+def as_trainable(network: nn.Module) -> TrainablePolicy:
+    """Return a network that is known to be a trainable policy as one."""
+    assert isinstance(network, TrainablePolicy)
+    return cast("TrainablePolicy", network)

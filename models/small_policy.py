@@ -19,6 +19,8 @@ import torch.nn.functional as F  # noqa: N812 - the field's own spelling
 from torch import Tensor, nn
 from typing_extensions import override
 
+from models.policy import Policy
+from models.robot_side import RobotSide
 from models.torch_file import fitting, read_torch, write_torch
 
 FORESEEN_S = (0.0, 0.2, 0.4, 0.8)  # instants, after the frame, at which the tokens place these points
@@ -26,35 +28,15 @@ N_POINTS = 3  # fingertip, object, goal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SmallPolicyConfig:
-    """What the network sees and moves, and its sizes; the defaults make 1.7 M parameters."""
+class SmallPolicyConfig(RobotSide):
+    """The robot, whose central square is halved, and the sizes of the network; the defaults make 1.7 M parameters."""
 
-    joints: tuple[str, ...]
-    instructions: tuple[str, ...]
-    step_ms: float  # between the rows of a chunk
-    first_ms: float  # from the joint state to the first row
-    foresight_age_max_ms: float  # the oldest foresight in training
-    camera: str = "front"
-    width_px: int = 424  # of the camera's picture
-    height_px: int = 240
-    crop_px: int = 240  # central square that the network looks at, halved to 120 x 120
-    horizon: int = 16
     channels: int = 48
     n_keypoints: int = 32
     n_tokens: int = 8
     token_dim: int = 32
     hidden_dim: int = 256
     n_blocks: int = 3
-
-    @property
-    def n_instructions(self) -> int:
-        """Return the width of the one-hot instruction."""
-        return len(self.instructions)
-
-    @property
-    def n_joints(self) -> int:
-        """Return the width of joint vectors."""
-        return len(self.joints)
 
     @property
     def picture_px(self) -> int:
@@ -164,31 +146,34 @@ class ActionNet(nn.Module):
         return self.leave(x).view(-1, self.config.horizon, self.config.n_joints)
 
 
-class SmallPolicy(nn.Module):
-    """Both networks and the statistics that make joints and chunks unit-sized."""
-
-    joint_mean: Tensor  # (joint,)
-    joint_std: Tensor
-    chunk_mean: Tensor  # (horizon, joint), of targets relative to the joints at the chunk's start
-    chunk_std: Tensor
+class SmallPolicy(Policy[SmallPolicyConfig]):
+    """Both networks."""
 
     def __init__(self, config: SmallPolicyConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.foresight = ForesightNet(config)
         self.action = ActionNet(config)
-        self.register_buffer("joint_mean", torch.zeros(config.n_joints))
-        self.register_buffer("joint_std", torch.ones(config.n_joints))
-        self.register_buffer("chunk_mean", torch.zeros(config.horizon, config.n_joints))
-        self.register_buffer("chunk_std", torch.ones(config.horizon, config.n_joints))
+
+    @property
+    @override
+    def tokens_shape(self) -> tuple[int, int]:
+        """Return (n_tokens, token_dim)."""
+        return self.config.n_tokens, self.config.token_dim
+
+    @override
+    def context(self, rgb: Tensor, instruction: Tensor) -> Tensor:
+        """Return the tokens (B, n_tokens, token_dim) of pictures (B, H, W, 3) of 0..255 and one-hot instructions (B, n)."""
+        tokens, _ = self.foresight(self.picture(rgb), instruction)
+        return tokens
 
     def picture(self, rgb: Tensor) -> Tensor:
-        """Return the picture (B, 3, 120, 120) in 0..1 of camera images (B, H, W, 3) uint8: central crop, halved by averaging."""
-        config = self.config
-        left, top = (config.width_px - config.crop_px) // 2, (config.height_px - config.crop_px) // 2
-        square = rgb[:, top : top + config.crop_px, left : left + config.crop_px, :]
+        """Return the picture (B, 3, 120, 120) in 0..1 of camera images (B, H, W, 3): central crop, halved by averaging."""
+        crop = self.config.crop_px
+        top, left = (rgb.shape[1] - crop) // 2, (rgb.shape[2] - crop) // 2
+        square = rgb[:, top : top + crop, left : left + crop]
         return F.avg_pool2d(square.permute(0, 3, 1, 2).float() / 255.0, 2)
 
+    @override
     def decode(self, tokens: Tensor, joints_rad: Tensor, age_s: Tensor, noise: Tensor) -> Tensor:
         """Return joint targets (B, horizon, joint) in rad from noise, in one Euler step of the flow from t = 0 to 1."""
         joints = (joints_rad - self.joint_mean) / self.joint_std
@@ -197,34 +182,9 @@ class SmallPolicy(nn.Module):
         return joints_rad[:, None] + chunk * self.chunk_std + self.chunk_mean
 
 
-class ForesightGraph(nn.Module):
-    """What is exported as the foresight graph: front uint8 (H, W, 3), instruction (n,) -> tokens (n_tokens, token_dim)."""
-
-    def __init__(self, policy: SmallPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    @override
-    def forward(self, front: Tensor, instruction: Tensor) -> Tensor:
-        tokens, _ = self.policy.foresight(self.policy.picture(front[None]), instruction[None])
-        return tokens[0]
-
-
-class ActionGraph(nn.Module):
-    """What is exported as the action graph: tokens, joints (joint,), age () s, noise (horizon, joint) -> positions in rad."""
-
-    def __init__(self, policy: SmallPolicy) -> None:
-        super().__init__()
-        self.policy = policy
-
-    @override
-    def forward(self, tokens: Tensor, joints: Tensor, foresight_age: Tensor, noise: Tensor) -> Tensor:
-        return self.policy.decode(tokens[None], joints[None], foresight_age[None], noise[None])[0]
-
-
 def save_policy(policy: SmallPolicy, path: Path) -> None:
     """Write a checkpoint atomically and durably: sizes and weights, nothing that runs on loading."""
-    write_torch(path, {"config": asdict(policy.config), "weights": policy.state_dict()})
+    write_torch(path, {"family": "small", "config": asdict(policy.config), "weights": policy.state_dict()})
 
 
 def load_policy(path: Path) -> SmallPolicy:

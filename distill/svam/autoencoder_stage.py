@@ -86,6 +86,12 @@ def brightened(pictures: Tensor, gain: Tensor) -> Tensor:
     return (gain * (pictures + 1.0) - 1.0).clamp(-1.0, 1.0)
 
 
+def episode_gains(index: ClipIndex, spread_ratio: float, seed: int) -> NDArray[np.float32]:
+    """Return a brightness for each picture (picture,), the same throughout an episode."""
+    drawn = np.random.default_rng(seed).uniform(1.0 - spread_ratio, 1.0 + spread_ratio, len(index))
+    return drawn[index.last].astype(np.float32)
+
+
 @torch.no_grad()
 def write_latents(
     autoencoder: PictureAutoencoder, pictures: NDArray[np.uint8], gain: NDArray[np.float32], path: Path, compute: Compute,

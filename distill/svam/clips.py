@@ -34,6 +34,12 @@ class ClipIndex:
         later = at[:, None] + stride * np.arange(1, n_frames + 1)
         return np.minimum(later, self.last[at][:, None])
 
+    def pasts(self, at: NDArray[np.int64], n_frames: int, stride: int) -> NDArray[np.int64]:
+        """Return the pictures (B, n) up to those at `at` (B,), oldest first; an episode's first one was always there."""
+        first = np.searchsorted(self.last, self.last[at])  # the pictures of an episode lie side by side
+        earlier = at[:, None] - stride * np.arange(n_frames - 1, -1, -1)
+        return np.maximum(earlier, first[:, None])
+
 
 def read_index(shards: list[Path], held_out_every: int) -> ClipIndex:
     """Return the index of all pictures; each so-many-th episode of a task is held out. Raises ConfigError at a damaged shard."""
@@ -85,6 +91,17 @@ def open_array(path: Path, mode: Literal["r", "c"] = "r") -> NDArray[Any]:
         raise ConfigError(
             str(path), "file", f"it cannot be read ({error})", "a whole file; delete it to have it made again"
         ) from None
+
+
+def open_latents(path: Path, index: ClipIndex) -> Tensor:
+    """Return the latents (picture, c, g, g) of all pictures; raises ConfigError when the file is damaged or of other episodes."""
+    latents = open_array(path, "c")  # copy-on-write: torch knows no arrays that only read
+    if len(latents) != len(index):
+        raise ConfigError(
+            str(path), "rows", len(latents),
+            f"{len(index)}, the pictures of the recipe's episodes; delete it and what was made of it, or give another --out",
+        )  # fmt: skip
+    return torch.from_numpy(latents)
 
 
 class LatentClips:

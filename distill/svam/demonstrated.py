@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill.svam.clips import ClipIndex, read_shard
-from distill.svam.recipe import SvamRecipe
-from models.svam.policy import SvamPolicy
+from distill.svam.sampling import Sampling
+from models.policy import Policy
 
 _JOINT_FLOOR_RAD, _CHUNK_FLOOR_RAD = 0.05, 0.02  # no joint counts for more because it hardly moved
 
@@ -67,11 +67,9 @@ def choose_pictures(index: ClipIndex, n_episodes: int, first_recovery: int) -> C
 class Demonstrated:
     """Joints and targets around all recorded pictures, and which of them are told."""
 
-    def __init__(self, recipe: SvamRecipe, shards: list[Path], index: ClipIndex, chosen: Chosen) -> None:
+    def __init__(self, sampling: Sampling, shards: list[Path], index: ClipIndex, chosen: Chosen) -> None:
         """Read joints and targets. Raises ConfigError at a damaged shard."""
-        self._recipe, self._expert = recipe, recipe.expert
-        self._step_s = recipe.demonstrations.facts.step_s
-        self._step_ms = 1000.0 * self._step_s
+        self._sampling = sampling
         self.chosen, self._task = chosen, index.task
         steps: list[NDArray[np.int64]] = []
         lasts: list[NDArray[np.int64]] = []
@@ -90,36 +88,38 @@ class Demonstrated:
         self._joints_rad: NDArray[np.float32] = np.concatenate(joints)  # (step, joint)
         self._target_rad: NDArray[np.float32] = np.concatenate(targets)
 
-    def fit_statistics(self, policy: SvamPolicy) -> None:
+    def fit_statistics(self, policy: Policy) -> None:
         """Set the policy's joint and chunk statistics from what is learnt."""
         learnt = self.chosen.learnt
-        now = np.minimum(
-            self._step[learnt] + round(self._expert.age_typical_ms / 2 / self._step_ms), self._last[learnt]
-        )
+        age_steps = round(self._sampling.age_typical_ms / 2 / self._sampling.grid_ms)
+        now = np.minimum(self._step[learnt] + age_steps, self._last[learnt])
         joints = self._joints_rad[now]
         chunk = self._targets(now, self._last[learnt]) - joints[:, None]
         for name, values, floor in (("joint", joints, _JOINT_FLOOR_RAD), ("chunk", chunk, _CHUNK_FLOOR_RAD)):
             getattr(policy, f"{name}_mean").copy_(torch.from_numpy(values.mean(0)))
             getattr(policy, f"{name}_std").copy_(torch.from_numpy(np.maximum(values.std(0), floor)))
 
-    def batch(self, picture: Pictures, rng: np.random.Generator, device: torch.device) -> ActionBatch:
-        """Return samples of these pictures (B,): their ages are drawn anew, and joints are a little off."""
-        expert, last = self._expert, self._last[picture]
-        age_max_ms = np.where(rng.random(len(picture)) < 0.75, expert.age_typical_ms, expert.age_max_ms)
-        age_steps = np.rint(rng.uniform(expert.age_min_ms, age_max_ms) / self._step_ms).astype(np.int64)
-        now = np.minimum(self._step[picture] + age_steps, last)
+    def batch(
+        self, picture: Pictures, rng: np.random.Generator, device: torch.device, age_s: float | None = None
+    ) -> ActionBatch:
+        """Return samples of these pictures (B,): joints are a little off, and ages are drawn anew, or all are `age_s`."""
+        sampling, last = self._sampling, self._last[picture]
+        age_max_ms = np.where(rng.random(len(picture)) < 0.75, sampling.age_typical_ms, sampling.age_max_ms)
+        age_ms = rng.uniform(sampling.age_min_ms, age_max_ms) if age_s is None else np.full(len(last), 1000.0 * age_s)
+        now = np.minimum(self._step[picture] + np.rint(age_ms / sampling.grid_ms).astype(np.int64), last)
         joints = self._joints_rad[now]
-        joints = joints + rng.normal(0.0, expert.joint_noise_rad, joints.shape).astype(np.float32)
-        age_s = ((now - self._step[picture]) * self._step_s).astype(np.float32)
+        joints = joints + rng.normal(0.0, sampling.joint_noise_rad, joints.shape).astype(np.float32)
+        passed_s = ((now - self._step[picture]) * sampling.grid_s).astype(np.float32)
         return ActionBatch(
             picture=picture,
             task=torch.from_numpy(self._task[picture]).to(device),
             joints_rad=torch.from_numpy(joints).to(device),
-            age_s=torch.from_numpy(age_s).to(device),
+            age_s=torch.from_numpy(passed_s).to(device),
             target_rad=torch.from_numpy(self._targets(now, last)).to(device),
         )
 
     def _targets(self, step: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.float32]:
-        first, every = round(self._recipe.first_ms / self._step_ms), round(self._recipe.step_ms / self._step_ms)
-        rows = step[:, None] + first + every * np.arange(self._recipe.horizon)
+        sampling = self._sampling
+        first, every = round(sampling.first_ms / sampling.grid_ms), round(sampling.step_ms / sampling.grid_ms)
+        rows = step[:, None] + first + every * np.arange(sampling.horizon)
         return self._target_rad[np.minimum(rows, last[:, None])]  # (B, horizon, joint)

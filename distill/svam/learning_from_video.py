@@ -14,9 +14,10 @@ import torch
 
 from distill.checkpoint import check_sizes
 from distill.lineage import fingerprint
+from distill.run_folder import finish, load
 from distill.svam.autoencoder_stage import as_input
 from distill.svam.clips import LATENTS_FILE, ClipIndex, open_array, read_pictures, read_shard
-from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, STUDENTS_FILE, Run, finish, load
+from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, STUDENTS_FILE, Run
 from distill.svam.self_distillation import record_files
 from distill.svam.student_stage import Records, Students, StudentsJob
 from distill.svam.targets import Futures, targets_file, targets_pattern, write_targets

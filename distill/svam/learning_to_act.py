@@ -12,18 +12,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill.demonstrations import plan_shards, record
 from distill.fitting import FitRecipe
+from distill.recovery import FIRST_FILE, RECOVERIES, record_recoveries
 from distill.stages import POLICY_FILE, SAMPLES_FILE, record_samples
 from distill.svam.clips import ClipIndex, read_index
 from distill.svam.demonstrated import Demonstrated, choose_pictures
 from distill.svam.expert_stage import ExpertJob
 from distill.svam.foresights import Foresights, write_foresights
-from distill.svam.run import EPISODES, RECOVERIES, STUDENTS_FILE, VIDEO_FILE, Run
+from distill.svam.run import EPISODES, STUDENTS_FILE, VIDEO_FILE, Run
 from interfaces.errors import ForerunError
 from models.svam.policy import SvamPolicy, load_policy, save_policy
 
-FIRST_FILE, FORESIGHTS = "first.pt", "foresights/*.npy"
+FORESIGHTS = "foresights/*.npy"
 
 
 def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
@@ -40,7 +40,7 @@ def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIn
         if not first.exists():
             _fit(run, "expert", recipe.fit, policy, _demonstrated(run, shards, len(index)), first)
         policy = load_policy(first)
-        recovered = _recover(run, first)
+        recovered = record_recoveries(run, run.recipe.demonstrations)
         _fit(run, "recovery", recipe.recovery, policy, _demonstrated(run, shards + recovered, len(index)), path)
     if not (run.folder / SAMPLES_FILE).exists():
         record_samples(policy.config, run.folder / SAMPLES_FILE, run.recipe.demonstrations.world)
@@ -54,17 +54,8 @@ def _demonstrated(run: Run, shards: list[Path], first_recovery: int) -> tuple[De
         raise ForerunError(
             f"{run.folder / 'episodes'}: no episode to learn actions from, or none held out; record more of them"
         )
-    demonstrated = Demonstrated(run.recipe, shards, index, chosen)
+    demonstrated = Demonstrated(run.recipe.sampling(), shards, index, chosen)
     return demonstrated, Foresights(run.foresights, shards, demonstrated.n_pictures)
-
-
-def _recover(run: Run, policy: Path) -> list[Path]:
-    plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=True)
-    run.made_from((RECOVERIES,), FIRST_FILE)
-    with run.first_alone("recovery"):
-        if run.first and not all(shard.path.exists() for shard in plan):
-            record(run.recipe.demonstrations, plan, policy, run.start_stage("recovery: the policy drives first"))
-    return [shard.path for shard in plan if shard.path.exists()]
 
 
 def _fit(

@@ -8,7 +8,9 @@ from typing import Literal
 
 from distill.fitting import FitRecipe
 from distill.recipe import FORMAT, DemonstrationRecipe
+from distill.svam.sampling import Sampling, require_ages
 from interfaces.toml_loader import load_toml, require
+from models.objectives import ObjectiveName
 from models.svam.config import SvamConfig
 
 _HALVINGS = 3  # of a picture, by the anchors and the depth teacher
@@ -84,7 +86,7 @@ class ExpertRecipe:
 
     fit: FitRecipe
     demonstrations: int  # episodes a task whose actions are used
-    objective: Literal["velocity", "edm", "regression"]
+    objective: ObjectiveName
     time_shift_ratio: float  # of the velocity flow
     steps_of_decoding: int
     age_min_ms: float
@@ -92,6 +94,9 @@ class ExpertRecipe:
     age_max_ms: float
     joint_noise_rad: float
     state_dropout_ratio: float
+    pure_noise_ratio: float = 0.0  # of the velocity flow's samples, which sit where one step begins
+    imle_candidates: int = 8  # as of `models.one_step.Imle`
+    imle_rejected_ratio: float = 0.01
     draws_per_picture: int = 1  # ages, joints and noises in a batch, which has fit.batch_size pictures
     sees: Literal["foresight", "features", "frame"] = "foresight"  # as of `SvamConfig`
     joints: bool = True  # whether it reads the joints, too; else they are only what its chunks are relative to
@@ -101,10 +106,12 @@ class ExpertRecipe:
 
     def __post_init__(self) -> None:
         """Check the ages."""
-        ages = (self.age_min_ms, self.age_typical_ms, self.age_max_ms)
-        require(0 < ages[0] < ages[1] <= ages[2], "age_max_ms", ages, "min < typical <= max, all above 0")
-        for key in ("demonstrations", "draws_per_picture"):
+        require_ages(self.age_min_ms, self.age_typical_ms, self.age_max_ms)
+        for key in ("demonstrations", "draws_per_picture", "time_shift_ratio", "steps_of_decoding"):
             require(getattr(self, key) > 0, key, getattr(self, key), "above 0")
+        require(0 <= self.pure_noise_ratio <= 1, "pure_noise_ratio", self.pure_noise_ratio, "0..1")
+        require(self.imle_candidates > 1, "imle_candidates", self.imle_candidates, "2 or more: one of one is no choice")
+        require(self.imle_rejected_ratio >= 0, "imle_rejected_ratio", self.imle_rejected_ratio, "0 or above")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +153,7 @@ class SvamRecipe:
         )  # fmt: skip
 
         self._check_places()
-        grid_ms = 1000.0 * self.demonstrations.facts.step_s
-        for key in ("step_ms", "first_ms"):
-            value = getattr(self, key)
-            require(value > 0 and value % grid_ms == 0, key, value, f"a multiple of {grid_ms:g}, the recording's grid")
+        self.sampling().require_on_grid()
 
     def _check_places(self) -> None:
         """Check that video model, anchors and depth teacher tell of the same places of a picture."""
@@ -169,6 +173,15 @@ class SvamRecipe:
         """Return how many recorded pictures lie between two foreseen ones, the later of them counted."""
         return round(self.sizes.frame_step_ms * self.demonstrations.picture_rate_hz / 1000.0)
 
+    def sampling(self) -> Sampling:
+        """Return how samples are drawn around a picture."""
+        expert = self.expert
+        return Sampling(
+            grid_s=self.demonstrations.facts.step_s, horizon=self.horizon, step_ms=self.step_ms, first_ms=self.first_ms,
+            age_min_ms=expert.age_min_ms, age_typical_ms=expert.age_typical_ms, age_max_ms=expert.age_max_ms,
+            joint_noise_rad=expert.joint_noise_rad,
+        )  # fmt: skip
+
     def config(self) -> SvamConfig:
         """Return the sizes of all networks."""
         sizes, world = self.sizes, self.demonstrations.facts
@@ -183,6 +196,8 @@ class SvamRecipe:
             semantic_dim=self.teachers.semantic_dim, geometric_dim=self.teachers.geometric_dim,
             decoupler_dim=self.students.decoupler_dim,
             objective=self.expert.objective, time_shift_ratio=self.expert.time_shift_ratio,
+            pure_noise_ratio=self.expert.pure_noise_ratio, imle_candidates=self.expert.imle_candidates,
+            imle_rejected_ratio=self.expert.imle_rejected_ratio,
             n_steps=self.expert.steps_of_decoding, state_dropout_ratio=self.expert.state_dropout_ratio,
             foresight_age_max_ms=self.expert.age_max_ms, sees=self.expert.sees, sees_joints=self.expert.joints,
             video_time_shift_ratio=sizes.time_shift_ratio, video_pure_noise_ratio=sizes.pure_noise_ratio,

@@ -18,22 +18,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from distill.compute import choose_compute
 from distill.demonstrations import plan_shards, record
 from distill.recipe import DemonstrationRecipe
-from distill.svam.autoencoder_stage import AutoencoderJob, write_latents
-from distill.svam.clips import LATENTS_FILE, ClipIndex, LatentClips, open_array, read_index, read_pictures
+from distill.run_folder import finish, load
+from distill.svam.autoencoder_stage import AutoencoderJob, episode_gains, write_latents
+from distill.svam.clips import LATENTS_FILE, ClipIndex, LatentClips, open_latents, read_index, read_pictures
 from distill.svam.learning_from_video import learn_from_video
 from distill.svam.learning_to_act import learn_to_act
 from distill.svam.recipe import SvamRecipe
-from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, VIDEO_FILE, Run, finish, load
+from distill.svam.run import AUTOENCODER_FILE, EPISODES, RECORDS, VIDEO_FILE, Run
 from distill.svam.self_distillation import generate_records, record_files
 from distill.svam.video_stage import VideoJob
-from interfaces.errors import ConfigError, ForerunError
+from interfaces.errors import ForerunError
 from interfaces.progress import StartStage, silent
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.picture_autoencoder import PictureAutoencoder
@@ -122,15 +121,10 @@ def _encode(run: Run, autoencoder: PictureAutoencoder, shards: list[Path], index
     run.made_from((LATENTS_FILE,), AUTOENCODER_FILE, EPISODES)
     with run.first_alone("latents"):
         if not path.exists():
-            pictures, gains = read_pictures(shards, len(index)), _gains(run.recipe, index)
+            recipe, pictures = run.recipe, read_pictures(shards, len(index))
+            gains = episode_gains(index, recipe.brightness_ratio, recipe.video.seed)
             write_latents(autoencoder, pictures, gains, path, run.compute, run.start_stage("latents"))
-    latents = open_array(path, "c")  # copy-on-write: torch knows no arrays that only read
-    if len(latents) != len(index):
-        raise ConfigError(
-            str(path), "rows", len(latents),
-            f"{len(index)}, the pictures of the recipe's episodes; delete it and what was made of it, or give another --out",
-        )  # fmt: skip
-    return torch.from_numpy(latents)
+    return open_latents(path, index)
 
 
 def _train_video(run: Run, policy: SvamPolicy, clips: LatentClips) -> None:
@@ -147,13 +141,6 @@ def _meaning(demonstrations: DemonstrationRecipe) -> dict[str, Any]:
     """Return what of the recipe another recording would differ by: not how many episodes, nor by how many workers."""
     told = {key: value for key, value in asdict(demonstrations).items() if key not in {"tasks", "workers"}}
     return {**told, "tasks": demonstrations.instructions}
-
-
-def _gains(recipe: SvamRecipe, index: ClipIndex) -> NDArray[np.float32]:
-    """Return a brightness for each picture (picture,), the same throughout an episode."""
-    spread = recipe.brightness_ratio
-    drawn = np.random.default_rng(recipe.video.seed).uniform(1.0 - spread, 1.0 + spread, len(index))
-    return drawn[index.last].astype(np.float32)
 
 
 def sizes_of(recipe: SvamRecipe, keys: tuple[str, ...]) -> dict[str, Any]:

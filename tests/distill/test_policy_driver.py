@@ -20,7 +20,7 @@ def driver_at(path: Path) -> PolicyDriver:
         joints=("pan", "grip"), instructions=TASKS, horizon=4, step_ms=50.0, first_ms=50.0, foresight_age_max_ms=400.0
     )
     save_policy(SmallPolicy(config).eval(), path)
-    return PolicyDriver(TASKS, path)
+    return PolicyDriver(TASKS, path, tick_s=0.05)
 
 
 def episode(driver: PolicyDriver, start_rad: float) -> NDArray[np.float64]:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from export.onnx_graphs import Arrays, export_graph, run_torch
 from export.paper_scale import export_paper_scale, hollow_policy, write_graph
-from export.svam import random_policy, random_samples, svam_graphs, write_graphs
+from export.svam import random_policy, random_samples, write_graphs
 from export.tensorrt_rules.check import check_file
+from export.trained_policy import policy_graphs
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
 
@@ -67,7 +68,7 @@ def test_random_samples_are_repeatable_and_of_the_contracts_kinds(samples: Array
 
 @pytest.mark.slow
 def test_the_action_graph_is_torchs(policy: SvamPolicy, samples: Arrays, tmp_path: Path) -> None:
-    _, action = svam_graphs(policy)
+    _, action = policy_graphs(policy)
     positions = export_graph(action, samples, tmp_path / "action.onnx")  # itself holds ONNX Runtime to torch's 1e-4
     assert positions.shape == (3, 4, 3)
     assert positions.std() > 0.05  # every part has its say: a constant would be easy to agree on
@@ -79,7 +80,7 @@ def test_weights_of_a_large_graph_go_beside_it(
     samples: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("export.paper_scale.LARGEST_FILE_BYTES", 10_000)
-    _, action = svam_graphs(hollow_policy(TINY, "fp16"))
+    _, action = policy_graphs(hollow_policy(TINY, "fp16"))
     told = write_graph(action, samples, tmp_path / "action.fp16.onnx")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["action.fp16.onnx", "action.fp16.onnx.weights"]
     assert 0.8 < told.weights_bytes / (2 * told.n_weights) <= 1.0  # the smallest stay in the graph

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from distill.compute import Compute
 from distill.demonstrations import plan_shards
+from distill.run_folder import load
 from distill.stages import SAMPLES_FILE
 from distill.svam.clips import LATENTS_FILE, ClipIndex, read_index
 from distill.svam.learning_from_video import BASIS_FILE, DEPTH_FILE, STUDENTS_FILE
 from distill.svam.recipe import SvamRecipe
-from distill.svam.run import load
 from distill.svam.self_distillation import record_files
 from distill.svam.stages import VIDEO_FILE, sizes_of
 from interfaces.errors import ConfigError
@@ -53,16 +53,16 @@ class FinishedRun:
         """Return the files of its self-distillation set."""
         return record_files(self.recipe.self_distillation, self.folder / "foreseen")
 
-    def require_finished(self) -> None:
-        """Raise ConfigError naming the first file that is not there."""
-        needed = [self.folder / name for name in (VIDEO_FILE, *TAUGHT, STUDENTS_FILE, SAMPLES_FILE)]
-        for path in (*needed, *self.records):
-            if not path.exists():
-                raise ConfigError(
-                    str(path), "file", None, f"a finished run of `forerun distill` by {self.recipe.name}'s recipe"
-                )
+    def require_video(self) -> None:
+        """Raise ConfigError naming the first file of the stages up to the video model that is not there."""
+        self._require([self.folder / name for name in (LATENTS_FILE, VIDEO_FILE)])
         if not self.shards:
             raise ConfigError(str(self.folder / "episodes"), "file", None, "recorded demonstrations")
+
+    def require_finished(self) -> None:
+        """Raise ConfigError naming the first file that is not there."""
+        self.require_video()
+        self._require([self.folder / name for name in (*TAUGHT, STUDENTS_FILE, SAMPLES_FILE)] + self.records)
         told, tasks = read_samples(self.folder / SAMPLES_FILE)[INSTRUCTION], self.recipe.demonstrations.instructions
         if told.shape[1] != len(tasks):
             raise ConfigError(
@@ -71,6 +71,13 @@ class FinishedRun:
                 f"{told.shape[1]} tasks",
                 f"{len(tasks)}, as in the recipe",
             )
+
+    def _require(self, files: list[Path]) -> None:
+        for path in files:
+            if not path.exists():
+                raise ConfigError(
+                    str(path), "file", None, f"a finished run of `forerun distill` by {self.recipe.name}'s recipe"
+                )
 
     def give_video(self, policy: SvamPolicy) -> None:
         """Give a policy the trained video model. Raises ConfigError where it is damaged or of other sizes."""

@@ -256,7 +256,7 @@ def test_actions_come_from_the_chosen_episodes_only(run: tuple[Path, Stages]) ->
     for pictures, held_out in ((chosen.learnt, False), (chosen.held_out, True)):
         assert (index.held_out[pictures] == held_out).all()
         assert len(np.unique(index.last[pictures])) == 5  # one episode of each task
-    batch = Demonstrated(recipe, shards, index, chosen).batch(
+    batch = Demonstrated(recipe.sampling(), shards, index, chosen).batch(
         chosen.learnt, np.random.default_rng(0), torch.device("cpu")
     )
     assert batch.target_rad.shape == (len(chosen.learnt), 16, 6)
