@@ -188,6 +188,8 @@ class FlightWriter:
             "shape": list(foresight.tokens.shape),
             "tokens": base64.b64encode(foresight.tokens.astype("<f4").tobytes()).decode(),
         }
+        if foresight.t_earlier_ns:
+            fields["t_earlier_ns"] = list(foresight.t_earlier_ns)
         self.json("/inference/foresight", "forerun.Foresight", fields, foresight.t_done_ns)
 
     def frame(self, frame: Frame, image_format: str = "png") -> None:

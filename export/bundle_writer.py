@@ -81,7 +81,11 @@ def write_bundle(policy: TorchPolicy, provenance: Provenance, folder: Path) -> B
 
 def write_manifest(manifest: BundleManifest, folder: Path) -> None:
     """Write the manifest into `folder`, and read it again: what the robot would refuse must not leave the workstation."""
-    (folder / MANIFEST_FILE).write_text(tomli_w.dumps(_table(asdict(manifest))), encoding="utf-8")
+    table = _table(asdict(manifest))
+    for camera in table["cameras"]:
+        if camera["n_history"] == 1:  # said by leaving it out: older runtimes know neither key
+            del camera["n_history"], camera["history_step_ms"]
+    (folder / MANIFEST_FILE).write_text(tomli_w.dumps(table), encoding="utf-8")
     check_contract(load_manifest(folder))
 
 

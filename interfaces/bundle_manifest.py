@@ -7,6 +7,7 @@ The contract of the two graphs (every policy family is exported to it):
 
     foresight:  <camera> uint8 (height, width, 3) per camera, instruction float32 (n_instructions,) one-hot
                 -> tokens float32 (n_tokens, token_dim)
+                a camera with n_history above 1: uint8 (n_history, height, width, 3), oldest first, history_step_ms apart
     action:     tokens, joints float32 (joint,) rad, foresight_age float32 () seconds, noise float32 (horizon, joint)
                 [, prefix float32 (horizon, joint) rad, prefix_rows float32 ()]
                 -> positions float32 (horizon, joint) rad
@@ -30,6 +31,11 @@ from interfaces.toml_loader import from_table, parse_table, require
 FORMAT = 2
 MANIFEST_FILE = "manifest.toml"
 MANIFEST_MAX_BYTES = 1_000_000  # it has some kB
+HISTORY_MAX = 16  # pictures of a camera
+HISTORY_MAX_MS = 5000.0  # that they reach back
+HELD_MAX = 512  # pictures of a camera that the runtime holds, in ...
+HELD_MAX_BYTES = 256_000_000  # ... at most so much memory
+HISTORY_LATE_RATIO = 0.05  # of a step, by which a picture may be late: stamps jitter; 3 x 33 333 333 ns are no 100 ms
 _DOTS_MAX = 100  # in a line: over a key of a hundred thousand parts, Python's own TOML reader sits for hours
 PARITY_FILE = "parity.npz"
 HELDOUT_FILE = "heldout.npz"
@@ -57,11 +63,32 @@ class GraphSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSpec:
-    """A picture the foresight graph wants, as the camera gives it."""
+    """What the foresight graph wants of a camera: its newest picture as it gives it, or some earlier ones with it."""
 
     name: str
     width_px: int
     height_px: int
+    n_history: int = 1  # pictures, the newest one included
+    history_step_ms: float = 100.0  # between them; means nothing for one
+
+    def __post_init__(self) -> None:
+        """Check how far it looks back."""
+        require(1 <= self.n_history <= HISTORY_MAX, "n_history", self.n_history, f"1..{HISTORY_MAX}")
+        step_ms = self.history_step_ms
+        require(0 < step_ms < math.inf, "history_step_ms", step_ms, "more than 0, and finite")
+        most = f"at most {HISTORY_MAX_MS:g} ms over all of n_history = {self.n_history}"
+        require(self.look_back_ms <= HISTORY_MAX_MS, "history_step_ms", step_ms, most)
+
+    @property
+    def look_back_ms(self) -> float:
+        """Return how much older the oldest picture is than the newest."""
+        return (self.n_history - 1) * self.history_step_ms
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the graph's input."""
+        picture = (self.height_px, self.width_px, 3)
+        return picture if self.n_history == 1 else (self.n_history, *picture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,8 +209,28 @@ def check_fits(manifest: BundleManifest, robot: RobotConfig) -> None:
             raise UnfitError(
                 f"bundle {manifest.name} sees through camera {wanted.name} at {size}; robot {robot.name} {has}"
             )
+        _check_history(manifest, wanted, robot)
     if robot.policy.foresight_age_max_ms > manifest.foresight_age_max_ms:
         raise UnfitError(
             f"robot {robot.name} allows a foresight age of {robot.policy.foresight_age_max_ms} ms;"
             f" bundle {manifest.name} was trained up to {manifest.foresight_age_max_ms} ms"
+        )
+
+
+def _check_history(manifest: BundleManifest, wanted: CameraSpec, robot: RobotConfig) -> None:
+    """Refuse a camera that is too slow for a picture each step, or so fast that too many would have to be held."""
+    if wanted.n_history == 1:
+        return
+    rate_hz = next(camera.rate_hz for camera in robot.cameras if camera.name == wanted.name)
+    told = f"bundle {manifest.name} looks back {wanted.look_back_ms:g} ms through camera {wanted.name}"
+    if 1e3 / rate_hz > wanted.history_step_ms * (1 + HISTORY_LATE_RATIO):
+        raise UnfitError(
+            f"{told}, a picture each {wanted.history_step_ms:g} ms; robot {robot.name} has one each {1e3 / rate_hz:.1f} ms"
+        )
+    held = math.ceil(wanted.look_back_ms * 1e-3 * rate_hz) + 2
+    held_bytes = held * wanted.height_px * wanted.width_px * 3
+    if held > HELD_MAX or held_bytes > HELD_MAX_BYTES:
+        raise UnfitError(
+            f"{told}: at the {rate_hz:g} Hz of robot {robot.name} those are {held} pictures of {held_bytes / 1e6:.0f} MB;"
+            f" at most {HELD_MAX} of {HELD_MAX_BYTES / 1e6:.0f} MB are held"
         )

@@ -24,6 +24,7 @@ MAX_WHY = 160  # bytes of text
 MAX_LINE = 1000
 MAX_SOURCE = 32
 MAX_INSTRUCTION = 64
+MAX_EARLIER = 256  # frames before the newest, of all cameras
 MAX_MESSAGE = 128 * 1024  # of any kind: a reader's buffer
 
 _INPUT = np.dtype([("kind", "<u2"), ("t_ns", "<i8"), ("chunk_sequence", "<u8"), ("why", f"S{MAX_WHY}")])
@@ -77,7 +78,7 @@ FORESIGHT_LAYOUT = np.dtype(
         ("n_tokens", "<u4"),
         ("n_features", "<u4"),
     ]
-)  # then the tokens, n_tokens * n_features of <f4
+)  # then the tokens, n_tokens * n_features of <f4, and the instants of the earlier frames, each <i8
 
 LINE_LAYOUT = np.dtype(
     [*HEADER, ("t_ns", "<i8"), ("source", f"S{MAX_SOURCE}"), ("level", "<u2"), ("text", f"S{MAX_LINE}")]
@@ -183,7 +184,10 @@ def encode_foresight(run: ForesightInference) -> bytes:
     record["t_start_ns"] = run.t_start_ns
     record["instruction"] = _bytes(foresight.instruction, MAX_INSTRUCTION)
     record["n_tokens"], record["n_features"] = n_tokens, n_features
-    data = record.tobytes() + np.ascontiguousarray(foresight.tokens, "<f4").tobytes()
+    if len(foresight.t_earlier_ns) > MAX_EARLIER:
+        raise ProtocolError(f"a foresight of {len(foresight.t_earlier_ns)} earlier frames, limit {MAX_EARLIER}")
+    earlier = np.array(foresight.t_earlier_ns, "<i8").tobytes()
+    data = record.tobytes() + np.ascontiguousarray(foresight.tokens, "<f4").tobytes() + earlier
     if len(data) > MAX_MESSAGE:
         raise ProtocolError(f"a foresight of {n_tokens} x {n_features} takes {len(data)} bytes, limit {MAX_MESSAGE}")
     return data
@@ -194,7 +198,9 @@ def decode_foresight(data: bytes) -> ForesightInference:
     head = FORESIGHT_LAYOUT.itemsize
     record = parse(FORESIGHT_LAYOUT, KIND_FORESIGHT, data[:head])
     shape = int(record["n_tokens"]), int(record["n_features"])
-    if len(data) != head + 4 * shape[0] * shape[1]:
+    tokens_end = head + 4 * shape[0] * shape[1]
+    n_earlier, rest = divmod(len(data) - tokens_end, 8)
+    if rest or not 0 <= n_earlier <= MAX_EARLIER:
         raise ProtocolError(f"a foresight that claims {shape[0]} x {shape[1]} in {len(data)} bytes")
     return ForesightInference(
         sequence=int(record["sequence"]),
@@ -204,7 +210,8 @@ def decode_foresight(data: bytes) -> ForesightInference:
             instruction=_text(record["instruction"]),
             t_capture_ns=int(record["t_capture_ns"]),
             t_done_ns=int(record["t_done_ns"]),
-            tokens=np.frombuffer(data, "<f4", offset=head).reshape(shape).astype(np.float32),
+            tokens=np.frombuffer(data, "<f4", shape[0] * shape[1], head).reshape(shape).astype(np.float32),
+            t_earlier_ns=tuple(np.frombuffer(data, "<i8", n_earlier, tokens_end).tolist()),
         ),
     )
 

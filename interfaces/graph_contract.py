@@ -48,10 +48,7 @@ def check_contract(manifest: BundleManifest) -> None:
     if tokens is None or len(tokens.shape) != 2:
         raise BundleError(f"bundle {manifest.name}: the foresight graph gives no {TOKENS} (n_tokens, token_dim)")
     tokens = _float32(TOKENS, *tokens.shape)
-    pictures = (
-        TensorSpec(name=camera.name, shape=(camera.height_px, camera.width_px, 3), dtype="uint8")
-        for camera in manifest.cameras
-    )
+    pictures = (TensorSpec(name=camera.name, shape=camera.shape, dtype="uint8") for camera in manifest.cameras)
     instruction = _float32(INSTRUCTION, len(manifest.instructions))
     joints, age, noise = _float32(JOINTS, n_joints), _float32(FORESIGHT_AGE), _float32(NOISE, horizon, n_joints)
     _compare(f"bundle {manifest.name}: foresight input", manifest.foresight.inputs, (*pictures, instruction))

@@ -53,6 +53,7 @@ class Frame:
     t_arrival_ns: int  # when the driver had it
     rgb: Rgb
     depth_mm: DepthMm | None
+    earlier: tuple[Frame, ...] = ()  # what the same camera showed before, oldest first, for a policy that looks back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class Foresight:
     t_capture_ns: int  # of the frame
     t_done_ns: int
     tokens: ContextTokens
+    t_earlier_ns: tuple[int, ...] = ()  # of the earlier frames it saw: by camera, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class PackedPictures:
     blobs: tuple[bytes, ...]
     height_px: int
     width_px: int
+    n_history: int | None = None  # pictures a sample, one after the other; None: one, without an axis of its own
 
     @property
     def unpacked_bytes(self) -> int:
@@ -38,27 +39,40 @@ class PackedPictures:
         return len(self.blobs) * self.height_px * self.width_px * 3
 
     def unpack(self) -> NDArray[np.uint8]:
-        """Return the pictures, (sample, height, width, 3); raises ConfigError naming the one that is damaged."""
+        """Return the pictures, (sample, height, width, 3) or (sample, n_history, height, width, 3).
+
+        Raises ConfigError naming the one that is damaged.
+        """
+        n_history = self.n_history or 1
         pictures = np.empty((len(self.blobs), self.height_px, self.width_px, 3), np.uint8)
         for index, blob in enumerate(self.blobs):
-            pictures[index] = _unpacked(self.file, f"{self.name}, sample {index}", blob)
-        return pictures
+            pictures[index] = _unpacked(self.file, f"{self.name}, sample {index // n_history}", blob)
+        return pictures if self.n_history is None else pictures.reshape(-1, n_history, *pictures.shape[1:])
 
 
 def is_pictures(array: NDArray[Any]) -> bool:
-    """Return whether an array is pictures, uint8 (sample, height, width, 3)."""
-    return array.dtype == np.uint8 and array.ndim == 4 and array.shape[3] == 3
+    """Return whether an array is pictures, uint8 (sample, height, width, 3) or (sample, n_history, height, width, 3)."""
+    return array.dtype == np.uint8 and array.ndim in {4, 5} and array.shape[-1] == 3
+
+
+def n_pictures(array: NDArray[Any]) -> int:
+    """Return how many pictures an array of them holds."""
+    return int(np.prod(array.shape[:-3]))
 
 
 def pack_pictures(
     pictures: NDArray[np.uint8], done: Callable[[int], None]
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Return the bytes of all pictures, (byte,), and where each ends, (sample,); `done` is told how many are packed."""
+    """Return the bytes of all pictures, (byte,), and where each ends, (sample,) or (sample, n_history).
+
+    `done` is told how many are packed.
+    """
     blobs: list[bytes] = []
-    for picture in pictures:
+    for picture in pictures.reshape(-1, *pictures.shape[-3:]):
         blobs.append(_packed(picture))
         done(len(blobs))
-    return np.frombuffer(b"".join(blobs), np.uint8), np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
+    ends = np.cumsum([len(blob) for blob in blobs], dtype=np.int64)
+    return np.frombuffer(b"".join(blobs), np.uint8), ends.reshape(pictures.shape[:-3])
 
 
 def look_at_pictures(file: str, name: str, joined: NDArray[Any], ends: NDArray[Any]) -> PackedPictures:
@@ -68,18 +82,20 @@ def look_at_pictures(file: str, name: str, joined: NDArray[Any], ends: NDArray[A
     """
     if joined.dtype != np.uint8 or joined.ndim != 1:
         raise ConfigError(file, name, f"{joined.dtype} {joined.shape}", "pictures as uint8 (byte,)")
-    sound = ends.dtype == np.int64 and ends.ndim == 1 and len(ends) > 0
+    sound = ends.dtype == np.int64 and ends.ndim in {1, 2} and ends.size > 0
+    n_history = ends.shape[1] if ends.ndim > 1 else None
+    told, ends = f"ends {ends.dtype} {ends.shape}", ends.reshape(-1)
     if not sound or ends[0] < 1 or (ends[1:] <= ends[:-1]).any() or ends[-1] != len(joined):
-        raise ConfigError(file, name, f"ends {ends.dtype} {ends.shape}", f"ends as rising int64 up to {len(joined)}")
+        raise ConfigError(file, name, told, f"ends as rising int64 up to {len(joined)}")
     data = joined.tobytes()
     blobs = tuple(data[start:end] for start, end in pairwise((0, *map(int, ends))))
     height_px, width_px = first = _size_px(file, f"{name}, sample 0", blobs[0])
     for index, blob in enumerate(blobs):
-        key = f"{name}, sample {index}"
+        key = f"{name}, sample {index // (n_history or 1)}"
         found = _size_px(file, key, blob)
         if found != first:
             raise ConfigError(file, key, f"{found[1]} x {found[0]}", f"{width_px} x {height_px} as the first")
-    return PackedPictures(file, name, blobs, height_px, width_px)
+    return PackedPictures(file, name, blobs, height_px, width_px, n_history)
 
 
 def _packed(picture: NDArray[np.uint8]) -> bytes:

@@ -1,10 +1,10 @@
 """Sample files: real inputs of a policy's two graphs, for quantisation and for the gates, small enough to travel in a bundle.
 
 A sample file is an .npz without pickles. Every tensor has one leading sample axis, the same for all. Pictures, uint8 (sample, height,
-width, 3), are packed (interfaces/packed_pictures.py):
+width, 3), or (sample, n_history, height, width, 3) for a policy that looks back, are packed (interfaces/packed_pictures.py):
 
     front.webp         uint8 (byte,): the pictures of tensor `front`, one after the other
-    front.webp_ends    int64 (sample,): where each of them ends
+    front.webp_ends    int64 (sample,) or (sample, n_history): where each of them ends
     joints, noise ...  all other tensors as they are
 """
 
@@ -23,7 +23,14 @@ from interfaces.durable import write_whole
 from interfaces.errors import ConfigError
 from interfaces.graph_contract import TOKENS
 from interfaces.npz_file import NUMBERS, SIZE_MAX_BYTES, Arrays, read_npz
-from interfaces.packed_pictures import SIDE_MAX_PX, PackedPictures, is_pictures, look_at_pictures, pack_pictures
+from interfaces.packed_pictures import (
+    SIDE_MAX_PX,
+    PackedPictures,
+    is_pictures,
+    look_at_pictures,
+    n_pictures,
+    pack_pictures,
+)
 from interfaces.progress import Progress
 
 Samples = dict[str, NDArray[Any]]  # by tensor name, (sample, ...)
@@ -46,7 +53,8 @@ def write_samples(path: Path, samples: Mapping[str, NDArray[Any]], progress: Pro
     """
     file = str(path)
     _check_size(file, {name: array.nbytes for name, array in samples.items()})
-    total = _count(file, samples) * sum(map(is_pictures, samples.values()))
+    _count(file, samples)
+    total = sum(n_pictures(array) for array in samples.values() if is_pictures(array))
     before = 0
     arrays: dict[str, Any] = {}
     for name, array in samples.items():
@@ -60,7 +68,7 @@ def write_samples(path: Path, samples: Mapping[str, NDArray[Any]], progress: Pro
                 progress(before + done, total, path.name)
 
         arrays[name + _BLOBS], arrays[name + _ENDS] = pack_pictures(array, tell)
-        before += len(array)
+        before += n_pictures(array)
     written = io.BytesIO()
     np.savez_compressed(written, allow_pickle=False, **arrays)
     write_whole(path, written.getvalue())
@@ -130,7 +138,7 @@ def _check_tensor(file: str, name: str, array: NDArray[Any]) -> None:
         raise ConfigError(file, "tensor", name, "letters, digits, - and _")
     if array.dtype.kind not in NUMBERS:
         raise ConfigError(file, name, str(array.dtype), "numbers")
-    if is_pictures(array) and not 1 <= min(array.shape[1:3]) <= max(array.shape[1:3]) <= SIDE_MAX_PX:
+    if is_pictures(array) and not 1 <= min(array.shape[1:-1]) <= max(array.shape[-3:-1]) <= SIDE_MAX_PX:
         raise ConfigError(file, name, array.shape, f"pictures of 1 to {SIDE_MAX_PX} pixels a side")
 
 

@@ -171,7 +171,7 @@ class PolicyProcess:
         self._last_word = LastWord(Path(robot.runtime.control_socket))
         stage = foresight_stage or ForesightStage(bundle)
         self.feed = feed = PolicyFeed(Path(robot.record.socket), seeing)
-        frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board)
+        frames = FrameGathering(seeing, policy.pair_tolerance_ms or 0.0, board, bundle.cameras)
         frame_rate_hz = min(camera.rate_hz for camera in seeing)
         foresight = ForesightLoop(stage, policy.foresight_rate_hz, frame_rate_hz, board, feed)
         foresight.patience_ns = max(foresight.patience_ns, round(policy.foresight_age_max_ms * 2e6))

@@ -19,12 +19,17 @@ _HORIZON = 8  # rows; the next chunk comes long before they end
 
 def policy_brain(bundle: LoadedBundle, policy: PolicyConfig, seed: int = 0) -> Brain:
     """Return the stages of the policy process; `seed` is that of the action's noise."""
-    stage = ActionStage(bundle, policy, seed=seed)
+    stage, camera = ActionStage(bundle, policy, seed=seed), bundle.cameras[0]
 
     def act(foresight: Foresight | None, joints: JointState, task: str, t_now_ns: int) -> ActionChunk | None:
         return None if foresight is None else stage.act(foresight, joints, task, t_now_ns)
 
-    return Brain(foresee=ForesightStage(bundle).foresee, act=act)
+    return Brain(
+        foresee=ForesightStage(bundle).foresee,
+        act=act,
+        n_history=camera.n_history,
+        history_step_ms=camera.history_step_ms,
+    )
 
 
 def expert_brain(world: World) -> Brain:

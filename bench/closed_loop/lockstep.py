@@ -2,7 +2,7 @@
 
 What happens when is a queue of events, in the order of their instants:
 
-    camera      each frame period: a frame is taken, and is in its slot `camera_ms` later
+    camera      each frame period: a frame is taken, and is in its slot `camera_ms` later, with those before it that the policy sees
     foresight   starts on a frame as it arrives, skipping frames to keep its rate; done `foresight_ms` later
     action      at its rate: starts on the newest foresight and joint state, its chunk arrives `action_ms` later
     command     each command period: newest chunk -> stage -> bytes or frames on the bus -> joint state
@@ -26,6 +26,7 @@ from interfaces.messages import ActionChunk, Foresight, Frame, JointState
 from interfaces.robot_config import RobotConfig
 from runtime.command.stage import CommandStage
 from runtime.policy.action_pacer import ActionPacer
+from runtime.policy.frame_history import FrameHistory
 from runtime.policy.frame_pacer import FramePacer
 from sim.camera.renderer import CameraRenderer
 from sim.motors.servo_world import ServoWorld
@@ -56,9 +57,11 @@ class Brain:
         Callable[[tuple[Frame, ...], str, int], Foresight] | None
     )  # (frames, task, now); None for one that needs no camera
     act: Callable[[Foresight | None, JointState, str, int], ActionChunk | None]  # (foresight, joints, task, now)
+    n_history: int = 1  # frames it sees, the newest one included ...
+    history_step_ms: float = 100.0  # ... so far apart
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Exposure:
     """A frame that was taken, and is rendered only if somebody looks at it: rendering is what costs."""
 
@@ -67,6 +70,7 @@ class _Exposure:
     t_arrival_ns: int
     physics_state: NDArray[np.float64]
     bodies_m: NDArray[np.float64]  # where the bodies are that the physics does not move
+    frame: Frame | None = None  # rendered
 
 
 class Lockstep:
@@ -102,6 +106,7 @@ class _Episode:
         self._t_now_ns = 0
         self._stage = CommandStage(robot)
         self._newest: _Exposure | None = None  # arrived, and not looked at yet
+        self._history = FrameHistory[_Exposure](brain.n_history, brain.history_step_ms)
         self._foresight: Foresight | None = None
         self._chunk: ActionChunk | None = None
         self._t_foresight_free_ns = self._t_action_free_ns = self._t_foresight_due_ns = 0
@@ -166,6 +171,7 @@ class _Episode:
 
     def _arrive(self, exposure: _Exposure, t_now_ns: int) -> None:
         self._newest = exposure
+        self._history.add(exposure, exposure.t_capture_ns)
         self._foresee(t_now_ns)
 
     def _foresee(self, t_ns: int) -> None:
@@ -176,16 +182,24 @@ class _Episode:
         if not self._frame_pacer.take(exposure.t_arrival_ns):
             return
         self._t_foresight_free_ns = self._t_foresight_due_ns = done_ns = t_ns + self._foresight_ns
-        foresight = self._brain.foresee((self._frame(exposure),), self._outcome.task, t_ns)
+        foresight = self._brain.foresee((self._seen(exposure),), self._outcome.task, t_ns)
         self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
         self._at(done_ns, self._foresee)
 
+    def _seen(self, newest: _Exposure) -> Frame:
+        """Return the newest frame with those before it that the policy sees; each is rendered once."""
+        earlier = self._history.earlier(newest, newest.t_capture_ns)
+        shown = tuple(self._frame(exposure) for exposure in (*earlier, newest))
+        return replace(shown[-1], earlier=shown[:-1]) if earlier else shown[-1]
+
     def _frame(self, exposure: _Exposure) -> Frame:
+        if exposure.frame is not None:
+            return exposure.frame
         seen = self._lockstep.seen
         seen.model.body_pos[: len(exposure.bodies_m)] = exposure.bodies_m  # what only `seen` has comes after them
         seen.put_state(exposure.physics_state)
         rgb, depth_mm = self._lockstep.renderer.render(seen.data)
-        return Frame(
+        exposure.frame = Frame(
             camera=self._robot.cameras[0].name,
             number=exposure.number,
             t_capture_ns=exposure.t_capture_ns,
@@ -193,6 +207,7 @@ class _Episode:
             rgb=rgb,
             depth_mm=depth_mm,
         )
+        return exposure.frame
 
     def _put_foresight(self, foresight: Foresight) -> None:
         self._foresight = foresight

@@ -26,6 +26,7 @@ from interfaces.messages import ActionChunk, DepthMm, Foresight, Frame, JointSta
 from interfaces.robot_config import PolicyConfig
 from runtime.command.chunk import Anchor, ChunkFollower
 from runtime.policy.action_pacer import ActionPacer
+from runtime.policy.frame_history import FrameHistory
 from sim.metaworld.tasks import CAMERA, STEP_NS
 
 FRAME_STEPS = 4
@@ -91,6 +92,7 @@ class _Episode:
         self._order = itertools.count()
         self._events: list[tuple[int, int, Callable[[int], None]]] = []
         self._newest: Frame | None = None  # arrived, and not looked at yet
+        self._history = FrameHistory[Frame](brain.n_history, brain.history_step_ms)
         self._foresight: Foresight | None = None
         self._foresight_is_fresh = False  # no chunk was made from it
         self._t_foresight_free_ns = self._t_action_free_ns = self._t_foresight_due_ns = 0
@@ -148,6 +150,7 @@ class _Episode:
 
     def _arrive(self, frame: Frame, t_ns: int) -> None:
         self._newest = frame
+        self._history.add(frame, frame.t_capture_ns)
         self._foresee(t_ns)
 
     def _foresee(self, t_ns: int) -> None:
@@ -156,7 +159,8 @@ class _Episode:
             return
         self._newest = None
         self._t_foresight_free_ns = done_ns = t_ns + self._foresight_ns
-        foresight = self._brain.foresee((frame,), self._outcome.task, t_ns)
+        earlier = self._history.earlier(frame, frame.t_capture_ns)
+        foresight = self._brain.foresee((replace(frame, earlier=earlier),), self._outcome.task, t_ns)
         self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
         self._at(done_ns, self._foresee)
 

@@ -25,7 +25,8 @@ def gather_from_capture(
 ) -> Samples:
     """Return up to `n_samples` samples, evenly out of the capture in `folder`; the same seed gives the same.
 
-    Raises ConfigError where it is damaged, UnfitError where it is of another robot than the bundle is for, RefusedError where it is empty.
+    Raises ConfigError where it is damaged, UnfitError where it is of another robot than the bundle is for, or the bundle looks back,
+    RefusedError where it is empty.
     """
     capture = read_capture(folder)
     _check_fits(capture, manifest)
@@ -42,6 +43,10 @@ def gather_from_capture(
 
 def _check_fits(capture: Capture, manifest: BundleManifest) -> None:
     facts, told = capture.facts, f"bundle {manifest.name}"
+    looking_back = [camera.name for camera in manifest.cameras if camera.n_history > 1]
+    if looking_back:
+        sees = f"{told} sees several pictures of camera {', '.join(looking_back)} one after the other"
+        raise UnfitError(f"{capture.folder}: a capture has single pictures; {sees}: gather from a flight record")
     if facts.joints != manifest.joints:
         found = f"{capture.folder}: a capture of {', '.join(facts.joints)}"
         raise UnfitError(f"{found}; {told} moves {', '.join(manifest.joints)}")

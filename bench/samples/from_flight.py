@@ -4,6 +4,9 @@ Where the policy acted on a recorded picture, everything is as it was: instructi
 first; a record keeps only some of the camera's pictures, and not always those that the policy looked at. Of the others the joints are those
 measured nearest in time, and the instruction is the one that was followed then; the rest is drawn (bench/samples/drawn_inputs.py), as is
 what another bundle, with other instructions or chunks, was given. A committed prefix is in no record, and is always drawn.
+
+Of a policy that looks back, the record tells which earlier pictures went with each. Where one of them was not recorded, and where the
+policy did not look, they are chosen among the recorded ones as the runtime chooses, and the sample does not count as wholly recorded.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +23,7 @@ from numpy.typing import NDArray
 
 from bench.samples.drawn_inputs import DrawnInputs
 from bench.samples.sample_rows import evenly, stacked
-from interfaces.bundle_manifest import BundleManifest
+from interfaces.bundle_manifest import BundleManifest, CameraSpec
 from interfaces.engine import Tensors
 from interfaces.errors import RefusedError, UnfitError
 from interfaces.flight import ActionInference
@@ -29,6 +33,7 @@ from interfaces.progress import Progress
 from interfaces.sample_file import Samples
 from runtime.flight.reader import read_flight
 from runtime.flight.record import FlightRecord, RecordedFrame
+from runtime.policy.frame_history import FrameHistory
 
 _APART_MAX_NS = (
     100_000_000  # of a picture and the joints or other pictures beside it: further apart, something was lost
@@ -74,6 +79,7 @@ def gather_from_flight(
 @dataclass(frozen=True, slots=True)
 class _Moment:
     frames: tuple[RecordedFrame, ...]  # one of each camera of the bundle, its first camera's first
+    earlier: tuple[tuple[RecordedFrame, ...], ...]  # those before, of each camera that has a history
     joints: JointState
 
     @property
@@ -91,17 +97,20 @@ class _Flight:
         states = {one.t_measured_ns: one for one in measured if self._whole(one.position_rad)}
         self._joints = [states[t_ns] for t_ns in sorted(states)]
         self._foresights = sorted((run.foresight for run in record.foresights), key=lambda one: one.t_capture_ns)
-        self._acted = _acted_on(self._foresights, record.inferences)
+        self._earlier = _Earlier(record.frames, manifest.cameras)
+        as_seen = [one for one in self._foresights if self._earlier.as_told(one) is not None]
+        self._acted = _acted_on(as_seen, record.inferences)
         self._moments = self._with_joints(record.frames)
 
     def pictures(self, moment: _Moment) -> Tensors | None:
         """Return the pictures by camera; None where the bytes of one are damaged."""
         found: dict[str, NDArray[np.uint8]] = {}
-        for camera, frame in zip(self._manifest.cameras, moment.frames, strict=True):
-            rgb = frame.rgb()
-            if rgb is None or rgb.shape != (camera.height_px, camera.width_px, 3):
+        for camera, frame, earlier in zip(self._manifest.cameras, moment.frames, moment.earlier, strict=True):
+            shown = [one.rgb() for one in (*earlier, frame)]
+            whole = [rgb for rgb in shown if rgb is not None and rgb.shape == (camera.height_px, camera.width_px, 3)]
+            if len(whole) < len(shown):
                 return None
-            found[camera.name] = rgb
+            found[camera.name] = whole[0] if camera.n_history == 1 else np.stack(whole)
         return found
 
     def chosen(self, n_samples: int) -> list[_Moment]:
@@ -144,14 +153,44 @@ class _Flight:
     def _with_joints(self, frames: Sequence[RecordedFrame]) -> list[_Moment]:
         by_camera = [[frame for frame in frames if frame.camera == camera.name] for camera in self._manifest.cameras]
         first, *others = by_camera
+        told = {one.t_capture_ns: self._earlier.as_told(one) for one in self._foresights}
         moments: list[_Moment] = []
         for frame in first:
             beside = [_nearest(other, frame.t_capture_ns, lambda one: one.t_capture_ns) for other in others]
             joints = _nearest(self._joints, frame.t_capture_ns, lambda one: one.t_measured_ns)
             together = [one for one in beside if one is not None]
             if joints is not None and len(together) == len(others):
-                moments.append(_Moment((frame, *together), joints))
+                of_one = (frame, *together)
+                earlier = told.get(frame.t_capture_ns) or self._earlier.as_chosen(of_one)
+                moments.append(_Moment(of_one, earlier, joints))
         return moments
+
+
+class _Earlier:
+    """Finds what each camera showed before a frame."""
+
+    def __init__(self, frames: Sequence[RecordedFrame], cameras: Sequence[CameraSpec]) -> None:
+        self._cameras = cameras
+        self._recorded = {(frame.camera, frame.t_capture_ns): frame for frame in frames}
+        self._chosen: dict[tuple[str, int], tuple[RecordedFrame, ...]] = {}
+        for camera in cameras:
+            history = FrameHistory[RecordedFrame](camera.n_history, camera.history_step_ms)
+            for frame in (one for one in frames if one.camera == camera.name):
+                history.add(frame, frame.t_capture_ns)
+                self._chosen[camera.name, frame.t_capture_ns] = history.earlier(frame, frame.t_capture_ns)
+
+    def as_told(self, foresight: Foresight) -> tuple[tuple[RecordedFrame, ...], ...] | None:
+        """Return what the record says that a foresight saw; None where one was not recorded, or it saw more or fewer."""
+        instants = iter(foresight.t_earlier_ns)
+        told = [(camera.name, t_ns) for camera in self._cameras for t_ns in islice(instants, camera.n_history - 1)]
+        found = iter([self._recorded[one] for one in told if one in self._recorded])
+        earlier = tuple(tuple(islice(found, camera.n_history - 1)) for camera in self._cameras)
+        n_wanted = sum(camera.n_history - 1 for camera in self._cameras)
+        return earlier if len(foresight.t_earlier_ns) == n_wanted == sum(map(len, earlier)) else None
+
+    def as_chosen(self, frames: Sequence[RecordedFrame]) -> tuple[tuple[RecordedFrame, ...], ...]:
+        """Return what the runtime would choose out of what was recorded, for one frame of each camera."""
+        return tuple(self._chosen[frame.camera, frame.t_capture_ns] for frame in frames)
 
 
 def _acted_on(foresights: Sequence[Foresight], actions: Sequence[ActionInference]) -> dict[int, list[ActionInference]]:

@@ -147,7 +147,7 @@ def tapped_brain(bundle: LoadedBundle, robot: RobotConfig, seed: int) -> tuple[B
             rows.append({**pictures, **{name: value for name, value in action.given.items() if name != TOKENS}})
         return chunk
 
-    return Brain(foresee=foresee, act=act), rows
+    return replace(inner, foresee=foresee, act=act), rows
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from interfaces.robot_config import RobotConfig
 from runtime.policy.action_stage import ActionStage
 from runtime.policy.bundle import LoadedBundle
 from runtime.policy.foresight_stage import ForesightStage
+from runtime.policy.frame_history import as_first
 from runtime.policy.frame_pairing import FrameSet
 
 # What is a little beyond a limit is no fault: networks reach for what lies past a stop, the shipped one by 0.09 rad where the scene
@@ -136,10 +137,11 @@ def _frames(bundle: LoadedBundle, sample: LiveSample, t_ns: int) -> FrameSet:
             f"dry run of {bundle.manifest.name}: it sees through camera {', '.join(missing)}; the running policy only through"
             f" {', '.join(sample.rgb)}: --skip-dry-run leaves this out"
         )
-    return tuple(
+    frames = tuple(
         Frame(camera=name, number=1, t_capture_ns=t_ns, t_arrival_ns=t_ns, rgb=rgb, depth_mm=None)
         for name, rgb in sample.rgb.items()
     )
+    return as_first(frames, bundle.cameras)
 
 
 def _joints(sample: LiveSample, t_ns: int) -> JointState:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from interfaces.bundle_artefact import Artefact, Gate, HashedFile
-from interfaces.bundle_manifest import MANIFEST_FILE, SIGNATURE_FILE, BundleManifest, GraphSpec, load_manifest
+from interfaces.bundle_manifest import (
+    MANIFEST_FILE,
+    SIGNATURE_FILE,
+    BundleManifest,
+    CameraSpec,
+    GraphSpec,
+    load_manifest,
+)
 from interfaces.errors import BundleError
 from runtime.bundles.signature import TrustedKeys, check_signature
 from runtime.policy.bundle import read_verified, require_nothing_else
@@ -25,7 +32,7 @@ def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
         ("bundle", f"{manifest.name} (format {manifest.format}) in {folder}"),
         ("family", manifest.family),
         ("instructions", ", ".join(manifest.instructions)),
-        ("cameras", ", ".join(f"{one.name} {one.width_px} x {one.height_px}" for one in manifest.cameras) or "none"),
+        ("cameras", ", ".join(map(_camera, manifest.cameras)) or "none"),
         ("joints", ", ".join(manifest.joints)),
         (
             "chunk",
@@ -48,6 +55,13 @@ def show(folder: Path, keys: TrustedKeys) -> tuple[str, bool]:
     ]
     text = "\n".join(f"{name:<15}{value}" for name, value in rows)
     return "\n".join((text, *(f"NOT WHOLE: {fault}" for fault in faults))), not faults
+
+
+def _camera(camera: CameraSpec) -> str:
+    size = f"{camera.name} {camera.width_px} x {camera.height_px}"
+    if camera.n_history == 1:
+        return size
+    return f"{size} ({camera.n_history} pictures, {camera.history_step_ms:g} ms apart)"
 
 
 def _tensors(spec: GraphSpec) -> str:

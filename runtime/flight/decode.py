@@ -98,6 +98,7 @@ def foresight(data: bytes) -> ForesightInference:
             t_capture_ns=int(fields["t_capture_ns"]),
             t_done_ns=int(fields["t_done_ns"]),
             tokens=tokens.astype(np.float32),
+            t_earlier_ns=tuple(int(t_ns) for t_ns in fields.get("t_earlier_ns", ())),
         ),
     )
 

@@ -2,13 +2,16 @@
 
 foresight tokens, joints, age, noise --action graph--> the same chunk?
 picture, instruction --foresight graph--> the same tokens?       (exactly only from png: jpeg is not what the graph saw)
+
+Of a policy that looks back, the record tells which earlier pictures went with each: with one of them lost, nothing is compared.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,14 +78,12 @@ def replay_foresight(record: FlightRecord, bundle: LoadedBundle, progress: Progr
                 "the bundle sees through several cameras, and no record tells which of their frames were one set"
             )
         return tally.result()
-    names = {camera.name for camera in bundle.cameras}
-    frames = {frame.t_capture_ns: frame for frame in record.frames if frame.camera in names}
+    seen = _seen(record, bundle)
     for index, run in enumerate(record.foresights, start=1):
         progress(index / len(record.foresights))
-        recorded = frames.get(run.foresight.t_capture_ns)
-        frame = None if recorded is None else _frame(recorded)
-        if frame is None:
-            tally.skip("its picture is not recorded")
+        frame = seen(run.foresight)
+        if isinstance(frame, str):
+            tally.skip(frame)
             continue
         try:
             tokens = stage.foresee((frame,), run.foresight.instruction, run.foresight.t_done_ns).tokens
@@ -104,6 +105,30 @@ def _act(run: ActionInference, foresight: Foresight, bundle: LoadedBundle) -> ND
         }
     )
     return np.array(outputs[POSITIONS], np.float64)
+
+
+def _seen(record: FlightRecord, bundle: LoadedBundle) -> Callable[[Foresight], Frame | str]:
+    """Return what finds the recorded frame that a foresight saw, with those before it, or says why there is none."""
+    [camera] = bundle.cameras
+    recorded = {frame.t_capture_ns: frame for frame in record.frames if frame.camera == camera.name}
+
+    @lru_cache(maxsize=4 * camera.n_history)  # what is the newest now is an earlier one of the next
+    def at(t_capture_ns: int) -> Frame | None:
+        found = recorded.get(t_capture_ns)
+        return None if found is None else _frame(found)
+
+    def seen(foresight: Foresight) -> Frame | str:
+        newest = at(foresight.t_capture_ns)
+        earlier = tuple(frame for frame in map(at, foresight.t_earlier_ns) if frame is not None)
+        if newest is None:
+            return "its picture is not recorded"
+        if len(earlier) < len(foresight.t_earlier_ns):
+            return "an earlier picture that it saw is not recorded"
+        if 1 + len(earlier) != camera.n_history:
+            return f"it saw {1 + len(earlier)} pictures; this bundle sees {camera.n_history}"
+        return replace(newest, earlier=earlier)
+
+    return seen
 
 
 def _frame(recorded: RecordedFrame) -> Frame | None:

@@ -48,6 +48,7 @@ def inference_fields(run: ActionInference) -> Fields:
 def foresight_fields(run: ForesightInference) -> Fields:
     """Return a run of the foresight graph; tokens as base64 of little-endian float32, with their shape."""
     foresight = run.foresight
+    earlier = {"t_earlier_ns": list(foresight.t_earlier_ns)} if foresight.t_earlier_ns else {}
     return {
         "sequence": run.sequence,
         "foresight_sequence": foresight.sequence,
@@ -57,6 +58,7 @@ def foresight_fields(run: ForesightInference) -> Fields:
         "t_done_ns": foresight.t_done_ns,
         "shape": list(foresight.tokens.shape),
         "tokens": base64.b64encode(np.ascontiguousarray(foresight.tokens, "<f4").tobytes()).decode(),
+        **earlier,
     }
 
 
@@ -106,6 +108,7 @@ FORESIGHT_SCHEMA = _object(
         "instruction": _STRING,
         "shape": {"type": "array", "items": _INTEGER},
         "tokens": {"type": "string", "contentEncoding": "base64"},
+        "t_earlier_ns": {"type": "array", "items": _INTEGER},  # only of a policy that looks back
     },
 )
 FRAME_SCHEMA = _object("forerun.Frame", dict.fromkeys(_FRAME, _INTEGER))

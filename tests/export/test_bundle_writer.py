@@ -1,5 +1,6 @@
 """A bundle is written whole or not at all, and what is not computed alike is not exported."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from export.bundle_writer import replace_folder, write_bundle
+from export.bundle_writer import replace_folder, write_bundle, write_manifest
 from export.onnx_graphs import Arrays, Graph
 from export.provenance import provenance_of_this_tree
 from export.torch_policy import TorchPolicy
-from interfaces.bundle_manifest import CameraSpec, ChunkSpec
+from interfaces.bundle_manifest import CameraSpec, ChunkSpec, load_manifest
 from interfaces.errors import BundleError
 
 
@@ -69,6 +70,15 @@ def policy(look: nn.Module, samples: Arrays) -> TorchPolicy:
     )
 
 
+class LookBack(nn.Module):
+    """Tokens from how the mean colour changed."""
+
+    @override
+    def forward(self, front: Tensor, instruction: Tensor) -> Tensor:
+        colour = front.float().mean((1, 2)) / 255.0  # (3, 3)
+        return (colour[2] - colour[0])[None] + instruction.sum()
+
+
 PROVENANCE = provenance_of_this_tree("test", "")
 
 
@@ -77,6 +87,23 @@ def test_a_bundle_appears_whole(samples: Arrays, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["stay"]
     names = sorted(path.name for path in (tmp_path / "stay").iterdir())
     assert names == ["action.fp32.onnx", "foresight.fp32.onnx", "manifest.toml", "parity.npz"]
+
+
+def test_a_manifest_of_a_policy_that_does_not_look_back_is_the_same_bytes_as_ever(tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "robots/bundles/so101-small"
+    write_manifest(load_manifest(shipped), tmp_path)
+    assert (tmp_path / "manifest.toml").read_bytes() == (shipped / "manifest.toml").read_bytes()
+
+
+def test_a_policy_that_looks_back_says_so(samples: Arrays, tmp_path: Path) -> None:
+    back = (CameraSpec(name="front", width_px=6, height_px=4, n_history=3, history_step_ms=100.0),)
+    pictures = np.random.default_rng(2).integers(0, 255, (2, 3, 4, 6, 3)).astype(np.uint8)
+    mine = replace(policy(LookBack(), {**samples, "front": pictures}), cameras=back)
+    write_bundle(mine, PROVENANCE, tmp_path / "back")
+    assert "n_history = 3\nhistory_step_ms = 100.0" in (tmp_path / "back/manifest.toml").read_text()
+    assert load_manifest(tmp_path / "back").cameras == back
+    with pytest.raises(BundleError, match=r"front is uint8 \(3, 4, 6, 3\); the contract says uint8 \(4, 6, 3\)"):
+        write_bundle(replace(mine, cameras=(replace(back[0], n_history=1),)), PROVENANCE, tmp_path / "other")
 
 
 def test_a_failed_export_leaves_the_old_bundle(samples: Arrays, tmp_path: Path) -> None:

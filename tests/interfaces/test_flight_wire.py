@@ -139,6 +139,7 @@ def test_a_foresight_survives_the_wire(data: st.DataObject, n_tokens: int, n_fea
             t_capture_ns=data.draw(instants),
             t_done_ns=data.draw(instants),
             tokens=data.draw(rows32((n_tokens, n_features))),
+            t_earlier_ns=tuple(data.draw(st.lists(instants, max_size=20))),
         ),
     )
     assert_same(decode_foresight(encode_foresight(run)), run)

@@ -103,3 +103,16 @@ def test_half_of_the_prefix_or_another_shape_is_named(
 
 def test_parity_keys() -> None:
     assert parity_key("action", "noise") == "action/noise"
+
+
+def test_a_camera_that_looks_back_has_an_axis_of_pictures(manifest: BundleManifest) -> None:
+    back = replace(manifest, cameras=(replace(manifest.cameras[0], n_history=4),))
+    with pytest.raises(
+        BundleError, match=r"front is uint8 \(240, 424, 3\); the contract says uint8 \(4, 240, 424, 3\)"
+    ):
+        check_contract(back)
+    inputs = swap(manifest.foresight.inputs, tensor("front", 4, 240, 424, 3, dtype="uint8"))
+    check_contract(replace(back, foresight=replace(manifest.foresight, inputs=inputs)))
+    one = replace(manifest, foresight=replace(manifest.foresight, inputs=inputs))
+    with pytest.raises(BundleError, match=r"the contract says uint8 \(240, 424, 3\)"):
+        check_contract(one)

@@ -78,6 +78,30 @@ def test_pictures_come_back_to_the_last_bit(pictures: NDArray[np.uint8], tmp_pat
     np.testing.assert_array_equal(read["foresight_age"], given_age)
 
 
+def test_pictures_with_those_before_them_come_back_in_little_room(tmp_path: Path) -> None:
+    generator = np.random.default_rng(4)
+    pictures = generator.integers(0, 256, (3, 4, 6, 8, 3), np.uint8)
+    told: list[tuple[int, int]] = []
+    path = tmp_path / "samples.npz"
+    write_samples(
+        path, {"front": pictures, "wrist": pictures[:, 0]}, lambda done, total, _text: told.append((done, total))
+    )
+    assert told == [(number, 15) for number in range(1, 16)]
+    with np.load(path) as archive:
+        assert archive["front.webp_ends"].shape == (3, 4)
+        assert archive["wrist.webp_ends"].shape == (3,)
+    read = read_samples(path)
+    np.testing.assert_array_equal(read["front"], pictures)
+    np.testing.assert_array_equal(read["wrist"], pictures[:, 0])
+
+
+@pytest.mark.parametrize("ends", [np.zeros((0, 4), np.int64), np.zeros((1, 0), np.int64), np.array([[[44]]])])
+def test_ends_of_another_shape_are_refused(ends: NDArray[Any]) -> None:
+    arrays = {**as_tensor(picture(4, 3, lossless=True)), "front.webp_ends": ends}
+    with pytest.raises(ConfigError, match="expected ends as rising int64"):
+        read_samples(npz(arrays), "it.npz")
+
+
 def test_they_fit_their_bundle_and_are_the_same_bytes_each_time(tmp_path: Path) -> None:
     samples = samples_of_tiny()
     told: list[tuple[int, int]] = []

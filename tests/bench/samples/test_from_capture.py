@@ -84,6 +84,7 @@ def test_a_committed_prefix_is_the_first_chunks(tmp_path: Path) -> None:
     [
         (replace(TINY, joints=TINY.joints[::-1]), FACTS, "a capture of shoulder_pan, .*; bundle tiny moves gripper, "),
         (TINY, replace(FACTS, cameras=(replace(FACTS.cameras[0], width_px=320),)), r"through front at \(320, 240\); .* at \(424, 240\)"),
+        (replace(TINY, cameras=(replace(TINY.cameras[0], n_history=2),)), FACTS, "a capture has single pictures; bundle tiny sees several"),
     ],
 )  # fmt: skip
 def test_a_capture_of_another_robot_is_refused(

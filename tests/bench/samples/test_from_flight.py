@@ -112,6 +112,38 @@ def test_for_another_bundle_what_it_was_not_given_is_drawn(flight: Path) -> None
     assert len(np.unique(found.samples["noise"])) > 100
 
 
+@pytest.fixture(scope="module")
+def looking_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five pictures; on two of them a policy acted that saw two, and of one of those the earlier is not recorded."""
+    path = tmp_path_factory.mktemp("flight") / "back.mcap"
+    with FlightWriter(path, ROBOT_TEXT) as writer:
+        writer.flight(fly(load_robot(ROBOT_FILE), Script(periods=60)))
+        for number in range(5):
+            t_ns = t_picture_ns(number)
+            writer.frame(
+                Frame(
+                    camera="front", number=number, t_capture_ns=t_ns, t_arrival_ns=t_ns, rgb=rgb(number), depth_mm=None
+                )
+            )
+        for number, t_earlier_ns in ((2, t_picture_ns(0)), (4, t_picture_ns(3) - 5)):
+            run = foreseen(number, "push")
+            writer.foresight(replace(run, foresight=replace(run.foresight, t_earlier_ns=(t_earlier_ns,))))
+            writer.inference(acted(number, 0))
+    return path
+
+
+def test_pictures_come_with_those_before_them(looking_back: Path) -> None:
+    back = replace(TINY, cameras=(replace(TINY.cameras[0], n_history=2, history_step_ms=100.0),))
+    front = replace(TINY.foresight.inputs[0], shape=(2, 240, 424, 3))
+    back = replace(back, foresight=replace(TINY.foresight, inputs=(front, *TINY.foresight.inputs[1:])))
+    found = gather_from_flight(looking_back, back, 100, 0, silent)
+    colours = found.samples["front"][:, :, 0, 0, 0].tolist()
+    # The first has none before it; the third is as recorded, by a policy that looked farther back; the others as the runtime would.
+    assert colours == [[5, 5], [5, 45], [5, 85], [85, 125], [125, 165]]
+    assert found.n_as_recorded == 1
+    assert found.samples["noise"][2, 0, 0] == 20
+
+
 def test_flights_of_other_robots_are_refused(flight: Path) -> None:
     with pytest.raises(UnfitError, match="a flight of shoulder_pan"):
         gather_from_flight(flight, replace(TINY, joints=("a", "b")), 2, 0, silent)

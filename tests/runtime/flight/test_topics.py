@@ -58,9 +58,15 @@ def test_a_cycle_has_every_field_by_its_name(cycles: tuple[CommandCycle, ...]) -
 def test_foresight_and_inference_are_exact() -> None:
     tokens = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
     foresight = Foresight(sequence=4, instruction="stow", t_capture_ns=1, t_done_ns=9, tokens=tokens)
-    fields = topics.foresight_fields(ForesightInference(sequence=3, t_start_ns=2, foresight=foresight))
+    run = ForesightInference(sequence=3, t_start_ns=2, foresight=foresight)
+    fields = topics.foresight_fields(run)
+    assert "t_earlier_ns" not in fields  # of a policy that sees one picture nothing more is recorded than ever
+    assert decode.foresight(topics.to_json(fields)).foresight.t_earlier_ns == ()
+    back = dataclasses.replace(run, foresight=dataclasses.replace(foresight, t_earlier_ns=(2**60 + 1, 2**60 + 3)))
+    again = decode.foresight(topics.to_json(topics.foresight_fields(back)))
+    assert again.foresight.t_earlier_ns == (2**60 + 1, 2**60 + 3)
     assert np.frombuffer(base64.b64decode(fields["tokens"]), "<f4").reshape(fields["shape"]).tolist() == tokens.tolist()
-    run = ActionInference(
+    action = ActionInference(
         sequence=1,
         chunk_sequence=2,
         foresight_sequence=3,
@@ -70,14 +76,14 @@ def test_foresight_and_inference_are_exact() -> None:
         joints_rad=np.arange(6.0) / 7,
         noise=tokens,
     )
-    got = decode.inference(topics.to_json(topics.inference_fields(run)))
+    got = decode.inference(topics.to_json(topics.inference_fields(action)))
     np.testing.assert_array_equal(got.noise, tokens)
-    np.testing.assert_array_equal(got.joints_rad, run.joints_rad)
+    np.testing.assert_array_equal(got.joints_rad, action.joints_rad)
 
 
 def test_the_schemas_name_what_is_there(cycles: tuple[CommandCycle, ...]) -> None:
     tokens = np.zeros((2, 3), np.float32)
-    foresight = Foresight(sequence=4, instruction="", t_capture_ns=1, t_done_ns=9, tokens=tokens)
+    foresight = Foresight(sequence=4, instruction="", t_capture_ns=1, t_done_ns=9, tokens=tokens, t_earlier_ns=(0,))
     frame = Frame(
         camera="front", number=1, t_capture_ns=2, t_arrival_ns=3, rgb=np.zeros((2, 2, 3), np.uint8), depth_mm=None
     )
