@@ -12,6 +12,8 @@ from typing import Any
 import torch
 
 from interfaces.errors import ConfigError
+from models.mimic_video.config import MimicVideoConfig
+from models.mimic_video.policy import MimicVideoPolicy
 from models.policy import Policy, TrainablePolicy
 from models.small_policy import SmallPolicy, SmallPolicyConfig
 from models.svam.config import SvamConfig
@@ -40,6 +42,7 @@ FAMILIES: dict[str, Family] = {
     "small": Family(SmallPolicyConfig, SmallPolicy),
     "svam": Family(SvamConfig, SvamPolicy),
     "uva": Family(UvaConfig, UvaPolicy),
+    "mimic-video": Family(MimicVideoConfig, MimicVideoPolicy),
     "video2act": Family(Video2ActConfig, Video2ActPolicy),
 }
 _FIRST_FAMILY = "small"  # the checkpoints of which did not always say so
