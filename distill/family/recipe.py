@@ -133,4 +133,4 @@ def _check(plan: FamilyPlan, path: Path) -> None:
         plan.sampling().require_on_grid()
         plan.config()
     except ValueError as error:
-        raise ConfigError(str(path), "network", str(error), "sizes that fit together") from None
+        raise ConfigError(str(path), "file", str(error), "values that fit together") from None
