@@ -140,7 +140,7 @@ class ActionHead(nn.Module):
     @override
     def forward(self, noisy: Tensor, level: Tensor, told: Tensor) -> Tensor:
         """Take a noisy chunk (B, horizon, joint), its level (B,) or (B, 2), and what its rows know; return like the chunk."""
-        levels = level.repeat_interleave(noisy.shape[1], 0)
+        levels = level[:, None].expand(-1, noisy.shape[1], *level.shape[1:]).flatten(0, 1)
         return self.rows(noisy.flatten(0, 1), levels, told.flatten(0, 1)).view(noisy.shape)
 
     def _state(self, joints: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ class KlAutoencoder(nn.Module):
 
         The posterior's mode, where the release draws from it: a foresight is a function of what the camera saw.
         """
-        moments = self.vae.quant_conv(self.vae.encoder(pictures))
+        moments: Tensor = self.vae.quant_conv(self.vae.encoder(pictures))
         return moments.chunk(2, dim=1)[0] * _GAIN
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -67,7 +67,8 @@ def drawn_mask(batch: int, n_places: int, draw: torch.Generator) -> Tensor:
     """
     uniform = torch.rand(batch, generator=draw, device=draw.device)
     least = 0.5 * (1.0 + math.erf((_MASKED_LEAST_RATIO - 1.0) / _MASKED_STD_RATIO / math.sqrt(2.0)))
-    ratio = 1.0 + _MASKED_STD_RATIO * torch.special.ndtri(least + (0.5 - least) * uniform)
+    normal = math.sqrt(2.0) * torch.erfinv(2.0 * (least + (0.5 - least) * uniform) - 1.0)  # below 0
+    ratio = 1.0 + _MASKED_STD_RATIO * normal
     n_masked = (n_places * ratio).ceil().clamp(1, n_places)  # (B,)
     return drawn_order(batch, n_places, draw) < n_masked[:, None]
 

@@ -11,6 +11,7 @@ from distill.episode import EpisodePlan
 from distill.recorders import open_recorder
 from distill.worlds import WORLDS, WorldName
 from interfaces.errors import RefusedError
+from models.robot_side import RobotSide
 from models.svam.config import SvamConfig
 
 _TIME_LIMIT_S = 12.0  # as in the recipes' demonstrations
@@ -45,7 +46,7 @@ class Onlooker:
 
     def __init__(self, config: SvamConfig) -> None:
         """Open the world; raises RefusedError where the policy's is not among ours, or its package is missing."""
-        world = _world_of(config)
+        world = world_of(config)
         facts = WORLDS[world]
         self.tasks = tuple(name for name in config.instructions if name in facts.tasks)
         # At the side of the camera's square the recorder's retina leaves pictures as they are: the policy resizes them itself.
@@ -68,7 +69,8 @@ class Onlooker:
         )  # fmt: skip
 
 
-def _world_of(config: SvamConfig) -> WorldName:
+def world_of(config: RobotSide) -> WorldName:
+    """Return the world whose joints, camera and tasks a policy has; raises RefusedError where there is none."""
     for world, facts in WORLDS.items():
         fits = (config.joints, config.camera, config.crop_px) == (facts.joints, facts.camera, facts.crop_px)
         if fits and set(config.instructions) & set(facts.tasks):

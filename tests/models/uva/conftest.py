@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,11 @@ def _one_thread() -> None:
 @pytest.fixture
 def make() -> Callable[..., UvaPolicy]:
     """Return what makes a policy with some fields of its config changed."""
-    return lambda **changes: awake(tiny(**changes))
+
+    def with_changes(**changes: Any) -> UvaPolicy:
+        return awake(tiny(**changes))
+
+    return with_changes
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.uva.policy import UvaPolicy
 from models.uva.trunk import Shown, Trunk, from_patches, patches
@@ -15,14 +17,18 @@ def test_patches_hold_what_is_near_and_come_back() -> None:
     tokens = patches(latents, 2)
     assert tokens.shape == (2, 3, 16, 16)
     torch.testing.assert_close(from_patches(tokens, 2), latents, atol=0, rtol=0)
-    corner = latents[1, 2, :, 2:4, 6:8]  # the second row's last patch
-    assert set(corner.flatten().tolist()) == set(tokens[1, 2, 7].tolist())
+    corner = latents[1, 2, :, 2:4, 6:8].flatten()  # the second row's last patch
+    torch.testing.assert_close(corner.sort().values, tokens[1, 2, 7].sort().values, atol=0, rtol=0)
 
 
 def fused(trunk: Trunk, **told: Tensor) -> Tensor:
     """Return what the trunk makes of its inputs before anything is mixed (T, S, dim)."""
     found: list[Tensor] = []
-    handle = trunk.fuse.register_forward_hook(lambda _module, _told, said: found.append(said))
+
+    def note(_module: nn.Module, _told: Any, said: Any) -> None:
+        found.append(said)
+
+    handle = trunk.fuse.register_forward_hook(note)
     shown: dict[str, Tensor | None] = {"observed": None, "future": None, "hidden": None, "actions": None}
     trunk(Shown(**{**shown, **told}, text=drawn(1, trunk.config.text_dim)))
     handle.remove()
@@ -64,10 +70,9 @@ def test_a_masked_place_is_masked_in_every_frame(policy: UvaPolicy) -> None:
 def test_the_text_is_forgotten_now_and_then_in_training_only(policy: UvaPolicy) -> None:
     shown = Shown(observed=None, future=None, hidden=None, actions=None, text=drawn(40, 8))
     with torch.no_grad():
-        policy.trunk.config  # noqa: B018 - as it was made: a tenth is forgotten
         torch.manual_seed(0)
         texts = policy.trunk.train()._text(shown.text)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         kept = policy.trunk.eval()._text(shown.text)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     forgotten = (texts - kept).abs().amax((1, 2)) > 1e-6
     assert 0 < int(forgotten.sum()) < 15
-    assert len(texts[forgotten].unique(dim=0)) == 1
+    assert (texts[forgotten] - texts[forgotten][0]).abs().max() < 1e-6
