@@ -47,7 +47,7 @@ FAR_RATIO, FAR_SIGMAS = 0.05, (200.0, 100_000.0)
 class SmallVideo(FrozenVideo):
     """The small video flow of an S-VAM: it is told of one frame, and its future has all the patches."""
 
-    config: MimicVideoConfig  # pyright: ignore[reportIncompatibleVariableOverride] # a VideoSide, and where it is read
+    config: MimicVideoConfig
 
     def velocity(self, noisy: Tensor, level: Tensor, past: Tensor, text: Tensor) -> Tensor:
         """Return the flow's velocity (B, T, c, g, g), from noise to data, for noisy like it at time level (B,)."""
@@ -110,11 +110,9 @@ class MimicVideoPolicy(TrainablePolicy[MimicVideoConfig]):
         """Return the tokens of the future that the video model itself makes, as far as tau_v, from the policy's noise."""
         stop, n_steps = 1.0 - self.config.tau_v_ratio, self.config.video_steps
         noisy = self.video.initial_noise.expand(len(past), -1, -1, -1, -1)
-        if stop > 0.0:
-            for step in range(n_steps):
-                noisy = noisy + self.video.velocity(noisy, _all(stop * step / n_steps, past), past, text) * (
-                    stop / n_steps
-                )
+        for step in range(n_steps if stop > 0.0 else 0):
+            level = _all(stop * step / n_steps, past)
+            noisy = noisy + stop / n_steps * self.video.velocity(noisy, level, past, text)
         return self.video.tokens(noisy, _all(stop, past), past, text)
 
     def read_future(self, moment: Moment, noise: Tensor, level: Tensor) -> Tensor:

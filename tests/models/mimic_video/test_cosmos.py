@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own spelling
-from diffusers.models.transformers import transformer_cosmos  # pyright: ignore[reportMissingModuleSource]
+from diffusers.models.transformers import transformer_cosmos
 from torch import Tensor
 
 from interfaces.errors import ConfigError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.families import load_policy, save_policy
 from models.graphs import ActionGraph, ForesightGraph
@@ -37,8 +37,15 @@ def watch(policy: MimicVideoPolicy) -> tuple[list[float], list[int]]:
     transformer = small_video(policy).model.transformer
     transformer.level.register_forward_pre_hook(lambda _module, told: times.append(float(told[0][0])))
     for number, block in enumerate(transformer.blocks, start=1):
-        block.register_forward_pre_hook(lambda _module, _told, number=number: blocks.append(number))
+        block.register_forward_pre_hook(noting(blocks, number))
     return times, blocks
+
+
+def noting(numbers: list[int], number: int) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def note(_module: nn.Module, _told: tuple[Tensor, ...]) -> None:
+        numbers.append(number)
+
+    return note
 
 
 @torch.no_grad()
@@ -172,7 +179,7 @@ def test_the_loss_is_a_function_of_what_is_drawn(policy: MimicVideoPolicy, momen
 def test_it_learns_and_decodes_by_any_objective(
     tiny: MimicVideoConfig, wake: Wake, moment: Moment, objective: str
 ) -> None:
-    policy = wake(replace(tiny, objective=objective))  # pyright: ignore[reportArgumentType] # a Literal
+    policy = wake(replace(tiny, objective=objective))
     loss = policy.loss(moment, torch.Generator().manual_seed(0))
     assert torch.isfinite(loss).all()
     loss.sum().backward()
