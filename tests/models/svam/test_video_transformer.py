@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's own spelling
@@ -48,9 +50,16 @@ def test_patches_are_those_of_the_coarse_tap(transformer: VideoTransformer) -> N
 @torch.no_grad()
 def test_nothing_behind_the_patches_is_computed(transformer: VideoTransformer) -> None:
     ran: list[int] = []
+
+    def note(index: int) -> Callable[..., None]:
+        def hook(*_: object) -> None:
+            ran.append(index)
+
+        return hook
+
     for index, block in enumerate(transformer.blocks):
-        block.register_forward_hook(lambda *_, index=index: ran.append(index))
-    transformer.rise.register_forward_hook(lambda *_: ran.append(99))
+        block.register_forward_hook(note(index))
+    transformer.rise.register_forward_hook(note(99))
     transformer.patches(NOISY, LEVEL, FRAME, TEXT)
     transformer.patches(NOISY, LEVEL, FRAME, TEXT, n_blocks=1)
     assert ran == [0, 1, 0]

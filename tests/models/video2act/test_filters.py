@@ -58,10 +58,10 @@ def test_the_band_pass_is_the_transform_a_mask_and_the_transform_back(
     n_frames: int, low_hz: float, high_hz: float
 ) -> None:
     clips = drawn(2, n_frames, 3, 4)
-    frequencies = torch.fft.rfftfreq(n_frames, d=0.1)
+    frequencies: Tensor = torch.fft.rfftfreq(n_frames, d=0.1)
     mask = (frequencies >= low_hz) & (frequencies <= high_hz)
     assert passed_bins(n_frames, 100.0, low_hz, high_hz) == tuple(mask.tolist())
-    wanted = torch.fft.irfft(torch.fft.rfft(clips, dim=1) * mask[:, None, None], n=n_frames, dim=1)
+    wanted: Tensor = torch.fft.irfft(torch.fft.rfft(clips, dim=1) * mask[:, None, None], n=n_frames, dim=1)
     torch.testing.assert_close(Motion(band_pass(tuple(mask.tolist()), n_frames))(clips), wanted, atol=1e-5, rtol=1e-5)
 
 
