@@ -100,7 +100,7 @@ def test_a_policy_that_looks_back_says_so(samples: Arrays, tmp_path: Path) -> No
     pictures = np.random.default_rng(2).integers(0, 255, (2, 3, 4, 6, 3)).astype(np.uint8)
     mine = replace(policy(LookBack(), {**samples, "front": pictures}), cameras=back)
     write_bundle(mine, PROVENANCE, tmp_path / "back")
-    assert "n_history = 3\nhistory_step_ms = 100.0" in (tmp_path / "back/manifest.toml").read_text()
+    assert "n_history = 3, history_step_ms = 100.0" in (tmp_path / "back/manifest.toml").read_text()
     assert load_manifest(tmp_path / "back").cameras == back
     with pytest.raises(BundleError, match=r"front is uint8 \(3, 4, 6, 3\); the contract says uint8 \(4, 6, 3\)"):
         write_bundle(replace(mine, cameras=(replace(back[0], n_history=1),)), PROVENANCE, tmp_path / "other")

@@ -94,12 +94,14 @@ def test_no_more_is_held_than_may_be_asked_for() -> None:
     history = FrameHistory[Shown](4, 100.0)
     alive = WeakSet[Shown]()
 
+    def born() -> Shown:
+        shown = Shown()
+        alive.add(shown)
+        return shown
+
     def see(count: int, start_ns: int, period_ns: int) -> int:
         for number in range(count):
-            shown = Shown()
-            alive.add(shown)
-            history.add(shown, start_ns + number * period_ns)
-        del shown
+            history.add(born(), start_ns + number * period_ns)
         return len(alive)
 
     assert see(1000, 0, FRAME_NS) <= 11  # 300 ms at 30 Hz, and one before them
