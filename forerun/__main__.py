@@ -37,6 +37,7 @@ COMMANDS = {
     "report": "one page about a flight record: timing, ages, tracking, states, and the worst moments with their pictures",
     "distill": "train a policy by a recipe",
     "show foresight": "pictures of what a policy foresees, beside what then happened",
+    "imagine": "the future a policy expects for given actions, and the actions it reads out of a video, against the truth",
     "study": "compare policies that differ in one thing each: train them from one finished run, and try them all",
     "export": "turn a trained policy into a bundle",
     "build": "build the TensorRT engines of a bundle on the robot, and keep the fastest that pass",
