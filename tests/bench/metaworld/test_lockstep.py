@@ -133,3 +133,13 @@ def test_the_mean_counts_every_task_the_same() -> None:
     assert summary(outcomes) == [
         "mean over 2 tasks: 87.5 %, 4/5, 95 % interval 38-96 %", "frame-to-target age: p50 40 ms, max 60 ms",
     ]  # fmt: skip
+
+
+def test_a_policy_that_looks_back_sees_what_the_camera_showed_before(world: MetaworldWorld) -> None:
+    planner = Planner(world)
+    play(world, replace(planner.brain(), n_history=3, history_step_ms=100.0), LATE, "door-open", 1)
+    first_ns = planner.frames[0].t_capture_ns
+    assert len(planner.frames) > 5
+    for frame in planner.frames:
+        wanted_ns = [max(first_ns, frame.t_capture_ns - back_ns) for back_ns in (200_000_000, 100_000_000)]
+        assert [one.t_capture_ns for one in frame.earlier] == wanted_ns
