@@ -130,7 +130,7 @@ def _page(policy: UvaPolicy, scenes: list[Scene], measured: Measured, at: int, d
     return Page(
         title=f"{scene.task}, seed {scene.seed}: what the policy expects at {scene.instant_s:.2f} s",
         about="From one picture and one instruction, for three sets of actions; below each, what then really happened.",
-        times_s=frame_s * np.arange(1, len(scene.future) + 1),
+        times_s=np.array([frame_s * number for number in range(1, len(scene.future) + 1)]),
         blocks=(
             _block(scene, expected, "given", "For the actions that were taken", "forward dynamics"),
             _block(scene, expected, "other", "For those of another episode", f"the same task, seed {other.seed}"),

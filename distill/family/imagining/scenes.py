@@ -54,12 +54,13 @@ class Witness:
         self._every = gcd(frame, history) if config.n_history > 1 else frame  # grid steps between pictures
         self._future = frame // self._every * np.arange(1, config.n_frames + 1)  # in pictures from now
         self._past = history // self._every * np.arange(1 - config.n_history, 1)
-        self._rows = self._steps(config.first_ms) + self._steps(config.step_ms) * np.arange(config.horizon)
+        first, every = self._steps(config.first_ms), self._steps(config.step_ms)
+        self._rows = [first + every * row for row in range(config.horizon)]  # grid steps after the joints
 
     def scenes(self, task: str, seed: int) -> list[Scene]:
         """Return all moments of an episode after which a whole future was seen; raises RefusedError where there are none."""
         step_s, age = self._step_s, round(_AGE_S / self._step_s)
-        needed_s = max(int(self._future[-1]) * self._every, age + int(self._rows[-1])) * step_s
+        needed_s = max(int(self._future[-1]) * self._every, age + self._rows[-1]) * step_s
         episode = self._recorder.record(
             EpisodePlan(
                 task=task, seed=seed, noisy=False, time_limit_s=TIME_LIMIT_S, after_success_s=needed_s + step_s,
@@ -98,15 +99,16 @@ class Witness:
 
     def _moment(self, episode: Episode, latents: Tensor, at: int, task: int) -> Moment:
         start = episode.picture_step[at] + round(_AGE_S / self._step_s)
-        rows = np.minimum(start + self._rows, len(episode.target_rad) - 1)
-        joints = np.asarray(episode.joints_rad[min(start, len(episode.joints_rad) - 1)])
+        last = len(episode.target_rad) - 1
+        targets = [episode.target_rad[min(start + row, last)] for row in self._rows]
+        joints = episode.joints_rad[min(start, last)]
         return Moment(
             frames=latents[np.maximum(at + self._past, 0)][None],
             future=latents[at + self._future][None],
             task=torch.tensor([task], device=latents.device),
             joints_rad=_floats(joints, latents),
             age_s=_floats(np.asarray(_AGE_S), latents),
-            target_rad=_floats(np.stack([episode.target_rad[row] for row in rows]), latents),
+            target_rad=_floats(np.stack(targets), latents),
         )
 
 

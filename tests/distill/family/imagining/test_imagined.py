@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> Path:
 
 def plan(run: Path, **changes: object) -> ImaginePlan:
     chosen = ImaginePlan(run=run, out=run / "out", tasks=(), first_seed=0, n_seeds=2, drawing=Drawing())
-    return replace(chosen, **changes)  # pyright: ignore[reportArgumentType]
+    return replace(chosen, **changes)
 
 
 def told_all(_title: str) -> Callable[[int, int, str], None]:
@@ -117,7 +117,9 @@ def test_a_picture_of_each_task_and_all_figures_are_written(run: Path) -> None:
     for task in ("reach", "push"):
         with Image.open(run / "out" / f"imagined-{task}.png") as picture:
             assert picture.width > 600
-            assert len(picture.getcolors(1 << 24)) > 100
+            colours = picture.getcolors(1 << 24)
+            assert colours is not None
+            assert len(colours) > 100
 
 
 def test_the_command_prints_its_figures(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
