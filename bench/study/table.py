@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.study.draws import Draws, draws_rows
 from bench.study.held_out import HeldOut
 from bench.study.rates import ALL_TASKS, Rate, by_training_seed, difference, in_order, rate
 from bench.study.trials import Trial
@@ -19,19 +20,23 @@ class Heading:
     title: str
     facts: tuple[str, ...]  # a line each: command, recipe, commit
     about: Mapping[str, str]  # what an arm is, by name
+    against: str | None = None  # the arm that others are compared with; None: the first that was tried
 
 
-def markdown(heading: Heading, trials: Sequence[Trial], held_out: Sequence[HeldOut] = ()) -> str:
-    """Return the page: where it comes from, success, training seeds and differences, held-out errors, and what the arms are."""
+def markdown(
+    heading: Heading, trials: Sequence[Trial], held_out: Sequence[HeldOut] = (), draws: Sequence[Draws] = ()
+) -> str:
+    """Return the page: where it comes from, success, training seeds and differences, errors, draws, and what the arms are."""
     arms, tasks = in_order(trials)
+    against = heading.against if heading.against in arms else arms[0]
     lines = [f"# {heading.title}", "", *(f"- {fact}" for fact in heading.facts), ""]
     lines += ["Success, pooled over training seeds, with Wilson's 95 % interval over episodes:", ""]
     lines += _row("arm", *tasks, ALL_TASKS), _rule(len(tasks) + 2)
     lines += [_row(arm, *(_rate(rate(trials, arm, task)) for task in (*tasks, None))) for arm in arms]
-    lines += ["", f"All tasks, by training seed, and against `{arms[0]}` in the same scenes (95 % interval):", ""]
-    lines += _row("arm", "mean of training seeds", "lowest to highest", f"difference to {arms[0]}, points"), _rule(4)
-    lines += [_row(arm, *_spread(trials, arm), _difference(trials, arm, arms[0])) for arm in arms]
-    lines += _errors(held_out)
+    lines += ["", f"All tasks, by training seed, and against `{against}` in the same scenes (95 % interval):", ""]
+    lines += _row("arm", "mean of training seeds", "lowest to highest", f"difference to {against}, points"), _rule(4)
+    lines += [_row(arm, *_spread(trials, arm), _difference(trials, arm, against)) for arm in arms]
+    lines += _errors(held_out) + _draws(draws)
     lines += ["", *(f"- **{arm}**: {heading.about[arm]}" for arm in arms if arm in heading.about), ""]
     return "\n".join(lines)
 
@@ -56,6 +61,24 @@ def _errors(held_out: Sequence[HeldOut]) -> list[str]:
             _row(arm, *(f"{1000 * np.mean(c):.1f} ({1000 * min(c):.1f}-{1000 * max(c):.1f})" for c in columns))
         )
     return lines
+
+
+def _draws(draws: Sequence[Draws]) -> list[str]:
+    """Return the table of answers to the same question with many noises, and how far the mean of both ways is from either."""
+    if not draws:
+        return []
+    head, *rows = draws_rows(draws)
+    half_apart = [one.forks["half_apart_rad"] for one in draws if one.forks is not None]
+    costs = f" The mean of both ways is {1000 * np.mean(half_apart):.1f} mrad off either." if half_apart else ""
+    return [
+        "",
+        "The same question with many noises, mrad (root mean squares; means over training seeds). At forks, two ways are equally"
+        f" right and their mean is known.{costs} The graph's duration is the median, fp32, one thread, of the quickest seed's:",
+        "",
+        _row(*head),
+        _rule(len(head)),
+        *(_row(*row) for row in rows),
+    ]
 
 
 def _row(*cells: str) -> str:

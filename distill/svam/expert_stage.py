@@ -34,7 +34,9 @@ class ExpertJob:
         for part in learning:
             part.requires_grad_(requires_grad=True)
         self.network: nn.Module = policy
-        self.hot: tuple[nn.Module, ...] = learning
+        # Mean flow differentiates the action network forwards, which torch does not do through a compiled call.
+        forwards = policy.config.action_objective().n_levels == 2
+        self.hot: tuple[nn.Module, ...] = learning[:2] if forwards else learning
         self._demonstrated, self._foresights = told
         self._batch_size, self._n_draws = batch_size, n_draws
 

@@ -9,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.flow import PURE_NOISE, UNIFORM, Edm, Network, Objective, Regression, TimeDistribution, VelocityFlow
+from models.flow import (
+    PURE_NOISE,
+    UNIFORM,
+    CleanFlow,
+    Edm,
+    Network,
+    Objective,
+    Regression,
+    TimeDistribution,
+    VelocityFlow,
+)  # fmt: skip
 
 CLEAN = torch.linspace(-1.0, 1.0, 3 * 4 * 2).view(3, 4, 2)
 QUANTILES = (torch.arange(200_000) + 0.5) / 200_000
@@ -83,6 +93,29 @@ def test_one_step_of_the_best_network_at_pure_noise_is_the_mean_whatever_the_noi
         torch.testing.assert_close(flow.sample(best, noise(seed), 1), CLEAN)
 
 
+def test_a_flow_that_says_its_end_arrives_there_in_any_number_of_steps() -> None:
+    def right(noisy: Tensor, level: Tensor) -> Tensor:
+        del noisy, level
+        return CLEAN
+
+    flow = CleanFlow(UNIFORM)
+    assert flow.loss(right, CLEAN, noise(0), torch.tensor([0.1, 0.5, 0.9])).tolist() == [0.0, 0.0, 0.0]
+    for n_steps in (1, 2, 10):
+        torch.testing.assert_close(flow.sample(right, noise(0), n_steps), CLEAN)
+
+
+def test_saying_the_end_and_saying_the_velocity_walk_the_same_way() -> None:
+    def end(noisy: Tensor, level: Tensor) -> Tensor:
+        return 0.5 * noisy + level[:, None, None]
+
+    def velocity(noisy: Tensor, level: Tensor) -> Tensor:
+        return (end(noisy, level) - noisy) / (1.0 - level[:, None, None])
+
+    for n_steps in (1, 4):
+        found = CleanFlow(UNIFORM).sample(end, noise(0), n_steps)
+        torch.testing.assert_close(found, VelocityFlow(UNIFORM).sample(velocity, noise(0), n_steps))
+
+
 def edm_network(seen: list[float]) -> Network:
     """Return the network whose denoiser always says CLEAN, written from Karras' formulas and not from the code."""
 
@@ -141,7 +174,7 @@ def test_regression_sees_no_noise_and_is_l1() -> None:
     torch.testing.assert_close(control.loss(network, CLEAN, noise(3), torch.rand(3)), torch.full((3,), 0.5))
 
 
-@pytest.mark.parametrize("objective", [VelocityFlow(UNIFORM), Edm(), Regression()])
+@pytest.mark.parametrize("objective", [VelocityFlow(UNIFORM), CleanFlow(UNIFORM), Edm(), Regression()])
 def test_every_objective_charges_each_sample_for_itself(objective: Objective) -> None:
     def off_in_the_second(noisy: Tensor, level: Tensor) -> Tensor:
         del level

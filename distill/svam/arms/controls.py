@@ -54,21 +54,22 @@ def shuffled(policy: SvamPolicy, finished: FinishedRun, n_scenes: int = SCENES) 
     """Return the control that foresees other scenes."""
     pictures = read_pictures(finished.shards, len(finished.index))
     rows = [
-        _tokens(policy, pictures[_spread(finished, task, n_scenes)], task)
+        tokens_of_pictures(policy, pictures[spread(finished, task, n_scenes)], torch.tensor(task))
         for task in range(policy.config.n_instructions)
     ]
     return TokenBank(torch.stack(rows))
 
 
-def _spread(finished: FinishedRun, task: int, n_scenes: int) -> NDArray[np.int64]:
+def spread(finished: FinishedRun, task: int, n_scenes: int) -> NDArray[np.int64]:
+    """Return so many held-out pictures (n,) of a task, as far from one another as there are."""
     of_task = np.flatnonzero(finished.index.held_out & (finished.index.task == task))
     return of_task[np.linspace(0, len(of_task) - 1, n_scenes).astype(np.int64)]
 
 
-def _tokens(policy: SvamPolicy, pictures: NDArray[np.uint8], task: int) -> Tensor:
-    """Return tokens (picture, n_tokens, token_dim), as the exported foresight gives them for these pictures."""
+def tokens_of_pictures(policy: SvamPolicy, pictures: NDArray[np.uint8], task: Tensor) -> Tensor:
+    """Return tokens (picture, n_tokens, token_dim), as the exported foresight gives them for these pictures of tasks (picture,) or ()."""
     seen = as_input(torch.from_numpy(pictures), torch.device("cpu"))
     as_anchors_see = ((seen + 1.0) / 2.0 - policy.picture_mean) / policy.picture_std
-    told = torch.full((len(seen),), task)
+    told = task.expand(len(seen))
     foresight = policy.seen(seen, as_anchors_see, policy.text_table[told])
     return policy.encoder(policy.condenser(foresight), policy.goal_table[told])

@@ -1,55 +1,18 @@
-"""What a study compares: arms that share one finished run, a regime that all of them learn in, and the scenes they are tried on.
-
-An arm either trains an action expert of its own, or is `of` another: the same networks, drawn in another number of steps, or with a
-foresight that says nothing. What an arm does not say is as in the recipe of the run.
-"""
+"""What a study compares: arms that share one finished run, a regime that all of them learn in, and the scenes they are tried on."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
 from distill.fitting import FitRecipe
 from distill.recipe import FORMAT
-from distill.svam.recipe import SvamRecipe, TargetKind, load_svam_recipe
+from distill.svam.arms.arm import ArmRecipe
+from distill.svam.arms.grid import GridRecipe, arms_of
+from distill.svam.recipe import SvamRecipe, load_svam_recipe
 from interfaces.errors import ConfigError, RefusedError
 from interfaces.toml_loader import load_toml, require
-
-Control = Literal["own", "zeroed", "shuffled"]
-_TRAINED_BY = (
-    "targets",
-    "sees",
-    "joints",
-    "objective",
-    "time_shift_ratio",
-)  # keys that an arm `of` another cannot have
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmRecipe:
-    """One policy of the comparison."""
-
-    name: str  # also that of its folder
-    about: str  # a line for the reader of the table
-    of: str | None = None  # an arm above, whose networks these are
-    targets: TargetKind | None = None  # of the students; absent: generated
-    sees: Literal["foresight", "features", "frame"] | None = None  # what the expert is shown of the world
-    joints: bool | None = None  # absent: as the regime
-    objective: Literal["velocity", "edm", "regression"] | None = None
-    time_shift_ratio: float | None = None
-    steps_of_decoding: int | None = None
-    foresight: Control = "own"  # in the closed loop; the training always sees its own
-
-    def __post_init__(self) -> None:
-        """Check the name, and that an arm of another changes none of its training."""
-        require(_NAME.fullmatch(self.name) is not None, "name", self.name, "small letters, digits and dashes")
-        require(self.foresight == "own" or self.of is not None, "of", self.of, "the arm whose foresight is taken away")
-        for key in _TRAINED_BY:
-            expected = f"nothing, in an arm of {self.of}: it is not trained again"
-            require(self.of is None or getattr(self, key) is None, key, getattr(self, key), expected)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +41,42 @@ class TrialRecipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawsRecipe:
+    """What policies are asked beside the closed loop: how much their chunks depend on the noise, and whose mean they are."""
+
+    pictures: int  # held-out ones, a task
+    noises: int  # for each picture and scene
+    scenes: int  # of the task with two ways, each demonstrated both ways
+    first_seed: int  # of these scenes
+
+    def __post_init__(self) -> None:
+        """Check that there is something to compare."""
+        for key in ("pictures", "scenes"):
+            require(getattr(self, key) > 0, key, getattr(self, key), "above 0")
+        require(self.noises > 1, "noises", self.noises, "above 1: one chunk has no spread")
+        require(self.first_seed >= 0, "first_seed", self.first_seed, "0 or above")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostRecipe:
+    """What things were measured to take, in seconds of one core, so that a study can say beforehand how long it will be."""
+
+    foresights_s: float  # of all demonstrated pictures, once
+    expert_step_s: float  # of a fit
+    mean_flow_ratio: float  # so many times as long as a velocity flow's
+    imle_ratio: float
+    export_s: float  # in one step
+    export_step_s: float  # for each further step in the graph
+    episode_s: float  # tried in the closed loop until the time limit
+    draws_s: float  # of a policy's questions beside the closed loop, in one step
+
+    def __post_init__(self) -> None:
+        """Check that nothing takes less than no time."""
+        for field in fields(self):
+            require(getattr(self, field.name) >= 0, field.name, getattr(self, field.name), "0 or above")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRecipe:
     """A comparison."""
 
@@ -87,40 +86,59 @@ class StudyRecipe:
     seeds: tuple[int, ...]  # of training; everything of an arm is done once for each
     regime: RegimeRecipe
     trials: TrialRecipe
-    arms: tuple[ArmRecipe, ...]  # the first is what the others are compared with
+    arms: tuple[ArmRecipe, ...] = ()
+    grid: GridRecipe | None = None  # more arms, after these
+    against: str | None = None  # the arm that the others are compared with; absent: the first
+    draws: DrawsRecipe | None = None
+    cost: CostRecipe | None = None
 
     def __post_init__(self) -> None:
         """Check names, and that arms are of arms that are trained."""
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
         require(len(self.seeds) > 0, "seeds", self.seeds, "at least one")
         require(len(set(self.seeds)) == len(self.seeds), "seeds", self.seeds, "each seed once")
-        require(len(self.arms) > 0, "arms", self.arms, "at least one")
+        require(len(self.every_arm) > 0, "arms", self.arms, "at least one, or a table [grid]")
         trained: list[str] = []
         names: set[str] = set()
-        for number, arm in enumerate(self.arms):
+        for number, arm in enumerate(self.every_arm):
             require(arm.name not in names, f"arms[{number}].name", arm.name, "a name that no arm above has")
             known = "one of " + ", ".join(trained) + ", the trained arms above"
             require(arm.of is None or arm.of in trained, f"arms[{number}].of", arm.of, known)
             names.add(arm.name)
             trained += [arm.name] if arm.of is None else []
+        require(self.against is None or self.against in names, "against", self.against, "the name of an arm")
+
+    @property
+    def every_arm(self) -> tuple[ArmRecipe, ...]:
+        """Return the arms that are told one by one, and those of the grid."""
+        return self.arms + (() if self.grid is None else arms_of(self.grid))
 
     def trained(self, arm: ArmRecipe) -> ArmRecipe:
         """Return the arm whose training makes the networks of this one."""
-        return next(other for other in self.arms if other.name == (arm.of or arm.name))
+        return next(other for other in self.every_arm if other.name == (arm.of or arm.name))
 
 
 def load_study(path: Path) -> tuple[StudyRecipe, SvamRecipe]:
     """Return the study at `path` and the recipe that it names; raises ConfigError naming file, key, value and expectation."""
     study = load_toml(path, StudyRecipe)
     recipe = load_svam_recipe(path.parent / study.recipe)
+    _require_unseen(path, "trials.seeds", study.trials.first_seed, study.trials.seeds, recipe)
+    if study.draws is not None:
+        _require_unseen(path, "draws.scenes", study.draws.first_seed, study.draws.scenes, recipe)
+    for task in () if study.grid is None else study.grid.several_ways:
+        tasks = recipe.demonstrations.instructions
+        if task not in tasks:
+            raise ConfigError(str(path), "grid.several_ways", task, f"some of {', '.join(tasks)}")
+    return study, recipe
+
+
+def _require_unseen(path: Path, key: str, first_seed: int, n_seeds: int, recipe: SvamRecipe) -> None:
     first_shown = recipe.demonstrations.first_seed
-    last = study.trials.first_seed + study.trials.seeds - 1
-    if last >= first_shown:
+    if first_seed + n_seeds > first_shown:
         raise ConfigError(
-            str(path), "trials.seeds", study.trials.seeds,
+            str(path), key, n_seeds,
             f"scenes below {first_shown}: from there on they are demonstrations, and no test",
         )  # fmt: skip
-    return study, recipe
 
 
 def cells_of(
@@ -128,18 +146,22 @@ def cells_of(
 ) -> list[tuple[ArmRecipe, int]]:
     """Return what is to be made, all or some: an arm and a training seed each, seed by seed, so that an early end leaves whole ones.
 
-    Raises RefusedError for an arm or a seed that the study does not have.
+    Arms are named as they are, or by patterns as of file names. Raises RefusedError for an arm or a seed that the study does not have.
     """
-    names = [arm.name for arm in study.arms]
-    for given, known, what in ((arms, names, "arm"), (seeds, [*study.seeds], "training seed")):
-        for one in given or ():
-            if one not in known:
-                raise RefusedError(f"{study.name} has no {what} {one}; expected some of {', '.join(map(str, known))}")
+    names = [arm.name for arm in study.every_arm]
+    for pattern in arms or ():
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise RefusedError(f"{study.name} has no arm {pattern}; expected some of {', '.join(names)}")
+    for seed in seeds or ():
+        if seed not in study.seeds:
+            known = ", ".join(map(str, study.seeds))
+            raise RefusedError(f"{study.name} has no training seed {seed}; expected some of {known}")
     return [
         (arm, seed)
         for seed in study.seeds
-        for arm in study.arms
-        if (arms is None or arm.name in arms) and (seeds is None or seed in seeds)
+        for arm in study.every_arm
+        if (arms is None or any(fnmatchcase(arm.name, pattern) for pattern in arms))
+        and (seeds is None or seed in seeds)
     ]
 
 
@@ -150,6 +172,7 @@ def recipe_of(study: StudyRecipe, recipe: SvamRecipe, arm: ArmRecipe, seed: int)
     steps = arm.steps_of_decoding or trained.steps_of_decoding or expert.steps_of_decoding
     return replace(
         recipe,
+        horizon=trained.horizon or recipe.horizon,
         demonstrations=replace(recipe.demonstrations, tasks=tasks),
         students=replace(recipe.students, targets=trained.targets or "generated"),
         expert=replace(
@@ -159,5 +182,6 @@ def recipe_of(study: StudyRecipe, recipe: SvamRecipe, arm: ArmRecipe, seed: int)
             sees=trained.sees or "foresight", joints=regime.joints if trained.joints is None else trained.joints,
             objective=trained.objective or expert.objective,
             time_shift_ratio=expert.time_shift_ratio if trained.time_shift_ratio is None else trained.time_shift_ratio,
+            pure_noise_ratio=expert.pure_noise_ratio if trained.pure_noise_ratio is None else trained.pure_noise_ratio,
         ),
     )  # fmt: skip

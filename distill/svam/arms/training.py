@@ -2,6 +2,7 @@
 
     OUT/students/<targets>/           a run whose students foresee another future; one for all arms and seeds that need it
     OUT/foresights/<targets>-<sees>/  what experts are shown of the demonstrated pictures; one for all heads and seeds
+    OUT/samples/horizon-<n>.npz       the run's samples with noise for longer or shorter chunks
     OUT/cells/<arm>/seed-<n>/         a run with an action expert of its own; `forerun export` takes it like any other
 
 With one training seed, all experts draw the same samples in the same order, and those that see the same begin at the same weights.
@@ -14,18 +15,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from distill.stages import POLICY_FILE, SAMPLES_FILE
+from distill.svam.arms.arm import ArmRecipe
 from distill.svam.arms.finished_run import TAUGHT, FinishedRun, link
-from distill.svam.arms.study import ArmRecipe, StudyRecipe, recipe_of
+from distill.svam.arms.study import StudyRecipe, recipe_of
 from distill.svam.learning_from_video import STUDENTS_FILE, learn_from_video
 from distill.svam.learning_to_act import learn_to_act
 from distill.svam.recipe import SvamRecipe
 from distill.svam.run import Run
 from interfaces.durable import write_whole
 from interfaces.errors import ConfigError
+from interfaces.graph_contract import NOISE
 from interfaces.progress import StartStage
+from interfaces.sample_file import read_samples, write_samples
 from models.svam.policy import SvamPolicy, load_policy, save_policy
 
 MADE_BY_FILE = "made-by.json"
@@ -53,7 +58,7 @@ def train_cell(shop: Workshop, arm: ArmRecipe, seed: int, start_stage: StartStag
     recipe = recipe_of(shop.study, shop.finished.recipe, arm, seed)
     folder.mkdir(parents=True, exist_ok=True)
     _require_same(folder / MADE_BY_FILE, {"run": str(shop.finished.folder.resolve()), "recipe": asdict(recipe)})
-    link(folder / SAMPLES_FILE, shop.finished.folder / SAMPLES_FILE)
+    link(folder / SAMPLES_FILE, _samples(shop, recipe))
     if (folder / POLICY_FILE).exists():
         return folder
     if trained is not arm:
@@ -71,6 +76,21 @@ def train_cell(shop: Workshop, arm: ArmRecipe, seed: int, start_stage: StartStag
     run = _run(shop, folder, recipe, start_stage)
     learn_to_act(run, policy, shop.finished.shards, shop.finished.index)
     return folder
+
+
+def _samples(shop: Workshop, recipe: SvamRecipe) -> Path:
+    """Return real inputs of both graphs for chunks of the recipe's length."""
+    own, horizon = shop.finished.folder / SAMPLES_FILE, recipe.horizon
+    path = shop.out / "samples" / f"horizon-{horizon}.npz"
+    if horizon == shop.finished.recipe.horizon:
+        return own
+    if not path.exists():
+        samples = read_samples(own)
+        n_samples, _, n_joints = samples[NOISE].shape
+        noise = np.random.default_rng(horizon).standard_normal((n_samples, horizon, n_joints), np.float32)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_samples(path, samples | {NOISE: noise})
+    return path
 
 
 def _give_students(shop: Workshop, policy: SvamPolicy, recipe: SvamRecipe, start_stage: StartStage) -> None:

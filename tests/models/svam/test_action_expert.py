@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
 from export.svam import enliven
+from models.objectives import ObjectiveName
+from models.one_step import MeanFlow
 from models.svam.action_expert import ActionNet
 from models.svam.config import SvamConfig
 from models.svam.policy import SvamPolicy
@@ -64,3 +68,31 @@ def test_in_training_some_samples_do_not_see_the_joints(action: ActionNet, tiny:
     hidden_ratio = float((seen[0].mean(-1) > 100.0).float().mean())
     assert hidden_ratio == pytest.approx(tiny.state_dropout_ratio, abs=0.04)
     assert not (seen[1].mean(-1) > 100.0).any()
+
+
+def test_a_second_level_is_one_embedding_more_and_no_other_objective_has_it(tiny: SvamConfig) -> None:
+    def names(objective: ObjectiveName) -> set[str]:
+        return {*ActionNet(replace(tiny, objective=objective)).state_dict()}
+
+    assert names("imle") == names("velocity") == names("regression") == names("edm")
+    more = names("mean-flow") - names("velocity")
+    assert {name.rsplit(".", 2)[0] for name in more} == {"level.span"}
+    assert names("velocity") < names("mean-flow")
+
+
+def test_mean_flow_is_trained_through_the_whole_network(tiny: SvamConfig) -> None:
+    torch.manual_seed(0)
+    action = ActionNet(replace(tiny, objective="mean-flow")).train()
+    batch = told(4)
+
+    def network(noisy: Tensor, level: Tensor) -> Tensor:
+        return action(noisy, level, batch["tokens"], batch["joints"], batch["age_s"])
+
+    uniform = torch.tensor([0.1, 0.6, 0.8, 0.95])
+    MeanFlow().loss(network, torch.zeros_like(batch["noisy"]), batch["noisy"], uniform).mean().backward()
+    for name, value in action.named_parameters():
+        assert value.grad is not None, name
+        assert value.grad.isfinite().all(), name
+    assert action.level.span is not None
+    assert action.level.span.enter.weight.grad is not None
+    assert action.level.span.enter.weight.grad.abs().max() > 0.0

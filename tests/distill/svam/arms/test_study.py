@@ -72,6 +72,8 @@ def test_all_arms_come_with_one_seed_before_the_next() -> None:
     assert [seed for _, seed in cells_of(study)] == [seed for seed in (0, 1, 2) for _ in study.arms]
     some = cells_of(study, ["frame", "svam"], [2])
     assert [(arm.name, seed) for arm, seed in some] == [("svam", 2), ("frame", 2)]
+    heads = cells_of(study, ["uniform*", "l1"], [0])
+    assert [arm.name for arm, _ in heads] == ["uniform", "uniform-10-steps", "l1"]
     with pytest.raises(RefusedError, match=r"so101-study has no arm magic; expected some of svam, raw, "):
         cells_of(study, ["magic"])
     with pytest.raises(RefusedError, match=r"has no training seed 7; expected some of 0, 1, 2"):

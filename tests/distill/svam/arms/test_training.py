@@ -11,9 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from distill.svam.arms.study import ArmRecipe
+from distill.svam.arms.arm import ArmRecipe
+from distill.svam.arms.draws import DRAWS_FILE
+from distill.svam.arms.questions import ask
+from distill.svam.arms.study import DrawsRecipe
 from distill.svam.arms.training import Workshop, train_cell
 from interfaces.errors import ConfigError
+from interfaces.sample_file import read_samples
+from models.objectives import ObjectiveName
 from models.svam.policy import SvamPolicy, load_policy
 from tests.distill.svam.arms.random_run import random_run, tiny_study
 
@@ -145,6 +150,36 @@ def test_another_training_seed_is_another_policy_of_the_same_foresights(made: Ma
     train_cell(wider, arm(shop, "svam"), 1, stages)
     assert stages.titles == ["expert"]
     assert not torch.equal(weights(policy(shop, "svam", 1), "action"), weights(policy(shop, "svam"), "action"))
+
+
+@pytest.mark.parametrize(("objective", "horizon"), [("mean-flow", 8), ("imle", 32)])
+def test_heads_and_lengths_have_statistics_and_samples_of_their_own(
+    made: Made, objective: ObjectiveName, horizon: int
+) -> None:
+    shop, stages = made[0], Stages()
+    head = ArmRecipe(name=f"h{horizon}-{objective}", about="", horizon=horizon, objective=objective)
+    wider = replace(shop, study=replace(shop.study, arms=(*shop.study.arms, head)))
+    folder = train_cell(wider, head, 0, stages)
+    assert stages.titles == ["expert"]  # the foresights are shared
+    trained = policy(wider, head.name)
+    assert (trained.config.horizon, trained.config.objective) == (horizon, objective)
+    assert trained.chunk_std.shape == (horizon, 6)
+    own, run = (read_samples(one / "samples.npz") for one in (folder, shop.finished.folder))
+    assert own["noise"].shape == (2, horizon, 6)
+    assert run["noise"].shape == (2, 16, 6)
+    assert all(np.array_equal(own[name], run[name]) for name in run if name != "noise")
+
+
+def test_a_policy_is_asked_once_and_one_without_its_foresight_never(made: Made) -> None:
+    shop, stages = made[0], Stages()
+    plan = DrawsRecipe(pictures=2, noises=3, scenes=1, first_seed=60_000)
+    curious = replace(shop, study=replace(shop.study, draws=plan))
+    for _ in range(2):
+        for name in ("svam", "svam-zeroed"):
+            ask(curious, arm(shop, name), 0, stages)
+    assert stages.titles == ["draws"]  # no forks: the tiny run has no `choose`
+    assert (shop.cell(arm(shop, "svam"), 0) / DRAWS_FILE).exists()
+    assert not (shop.cell(arm(shop, "svam-zeroed"), 0) / DRAWS_FILE).exists()
 
 
 def test_another_regime_in_the_same_folder_is_refused(made: Made) -> None:
