@@ -19,7 +19,7 @@ from distill.recorders import EpisodeRecorder, open_recorder, require_world
 from interfaces.progress import Progress
 
 SHARD_EPISODES = 25
-_RECOVERY_SEEDS = 1_000_000  # recovery episodes play on seeds of their own
+_RECOVERY_SEEDS = 1_000_000  # each round of recovery episodes plays on seeds of its own
 _DRIVEN_TICKS = (4, 60)  # for so many ticks of 50 ms the policy drives before the expert takes over
 
 
@@ -33,17 +33,22 @@ class Shard:
     count: int
 
 
-def plan_shards(recipe: DemonstrationRecipe, folder: Path, *, recovery: bool) -> list[Shard]:
-    """Return the shards of a recipe: demonstrations by the expert, or (`recovery`) those it takes over from a policy."""
+def plan_shards(recipe: DemonstrationRecipe, folder: Path, recovery_round: int = 0) -> list[Shard]:
+    """Return the shards of a recipe: demonstrations by the expert, or those of a round, from 1 on, that it takes over from a policy."""
     shards: list[Shard] = []
     for task in recipe.tasks:
-        total = task.recovery_episodes if recovery else task.episodes
-        base = recipe.first_seed + (_RECOVERY_SEEDS if recovery else 0)
+        total = task.recovery_episodes[recovery_round - 1] if recovery_round else task.episodes
+        base = recipe.first_seed + recovery_round * _RECOVERY_SEEDS
         for start in range(0, total, SHARD_EPISODES):
-            name = f"{'recovery' if recovery else 'expert'}-{task.name}-{start:05d}.npz"
+            name = f"{shards_of(recovery_round)}-{task.name}-{start:05d}.npz"
             count = min(SHARD_EPISODES, total - start)
             shards.append(Shard(path=folder / name, task=task, first_seed=base + start, count=count))
     return sorted(shards, key=lambda shard: shard.path.name[-9:])  # all tasks in turn: an early stop leaves a mix
+
+
+def shards_of(recovery_round: int) -> str:
+    """Return how the names of a round's shards begin."""
+    return ("expert", "recovery")[recovery_round] if recovery_round < 2 else f"recovery{recovery_round}"
 
 
 def record(recipe: DemonstrationRecipe, shards: list[Shard], policy: Path | None, progress: Progress) -> float:

@@ -9,6 +9,7 @@ from distill.worlds import WORLDS, WorldFacts, WorldName
 from interfaces.toml_loader import load_toml, require
 
 FORMAT = 1
+RECOVERY_ROUNDS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class TaskRecipe:
 
     name: str
     episodes: int
-    recovery_episodes: int  # in which the policy drives first and the expert finishes
+    recovery_episodes: tuple[int, ...]  # in which the policy drives first and the expert finishes; a number a round
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,18 @@ class DemonstrationRecipe:
         for index, task in enumerate(self.tasks):
             known = task.name in self.facts.tasks
             require(known, f"tasks[{index}].name", task.name, f"one of {', '.join(self.facts.tasks)}")
+            require(
+                len(task.recovery_episodes) == self.n_recovery_rounds, f"tasks[{index}].recovery_episodes",
+                task.recovery_episodes, f"{self.n_recovery_rounds} numbers, one a round, as of the first task",
+            )  # fmt: skip
         require(self.picture_rate_hz > 0, "picture_rate_hz", self.picture_rate_hz, "above 0")
+        n_rounds = self.n_recovery_rounds
+        require(
+            n_rounds <= RECOVERY_ROUNDS_MAX,
+            "tasks[0].recovery_episodes",
+            n_rounds,
+            f"{RECOVERY_ROUNDS_MAX} rounds or fewer",
+        )
         steps = 1.0 / self.picture_rate_hz / self.facts.step_s
         on_grid = steps > 0.5 and abs(steps - round(steps)) < 1e-6
         require(
@@ -51,6 +63,11 @@ class DemonstrationRecipe:
     def facts(self) -> WorldFacts:
         """Return what the world fixes."""
         return WORLDS[self.world]
+
+    @property
+    def n_recovery_rounds(self) -> int:
+        """Return how often a policy drives and the expert takes over, to learn from that, too."""
+        return len(self.tasks[0].recovery_episodes) if self.tasks else 0
 
     @property
     def picture_every(self) -> int:
@@ -108,6 +125,13 @@ class Recipe:
         require(self.format == FORMAT, "format", self.format, f"{FORMAT}, the format this version of forerun reads")
         world = self.demonstrations.world
         require(world == "so101", "demonstrations.world", world, '"so101" for a policy without a family')
+        n_rounds = self.demonstrations.n_recovery_rounds
+        require(
+            n_rounds == 1,
+            "demonstrations.tasks[0].recovery_episodes",
+            n_rounds,
+            "one round for a policy without a family",
+        )
         for key in ("step_ms", "first_ms"):
             require(getattr(self, key) % 10 == 0, key, getattr(self, key), "a multiple of 10")
 

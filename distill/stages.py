@@ -43,13 +43,13 @@ def run_recipe(recipe: Recipe, folder: Path, start_stage: StartStage) -> Path:
     episodes.mkdir(exist_ok=True)
     first, last = folder / "first.pt", folder / POLICY_FILE
 
-    expert_shards = plan_shards(recipe.demonstrations, episodes, recovery=False)
+    expert_shards = plan_shards(recipe.demonstrations, episodes)
     record(recipe.demonstrations, expert_shards, None, start_stage("demonstrations by the expert"))
     if not first.exists():
         samples = Samples(recipe, _written(expert_shards))
         save_policy(train(recipe, samples, folder, None, start_stage("training")), first)
 
-    recovery_shards = plan_shards(recipe.demonstrations, episodes, recovery=True)
+    recovery_shards = plan_shards(recipe.demonstrations, episodes, recovery_round=1)
     record(
         recipe.demonstrations, recovery_shards, first, start_stage("recovery: the policy drives, the expert takes over")
     )

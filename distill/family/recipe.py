@@ -54,9 +54,9 @@ class FamilyRecipe:
     threads: int
     actions: ActionsRecipe
     fit: FitRecipe
-    recovery: FitRecipe | None = (
-        None  # once more, from episodes in which the policy drove and the demonstrator took over
-    )
+    recovery: tuple[
+        FitRecipe, ...
+    ] = ()  # rounds: once more, also from episodes that the demonstrator took over from the policy
 
     def __post_init__(self) -> None:
         """Check the format and the family."""
@@ -126,9 +126,14 @@ def _network(told: Any, family: Family, path: Path) -> dict[str, Any]:
 
 def _check(plan: FamilyPlan, path: Path) -> None:
     """Raise ConfigError for what would fail only in the middle of a run."""
-    recovers = any(task.recovery_episodes for task in plan.trained.demonstrations.tasks)
-    if plan.recipe.recovery is not None and not recovers:
-        raise ConfigError(str(path), "recovery", "a table", f"none: {plan.recipe.recipe} has no recovery_episodes")
+    asked, n_rounds = len(plan.recipe.recovery), plan.trained.demonstrations.n_recovery_rounds
+    if asked > n_rounds:
+        raise ConfigError(
+            str(path),
+            "recovery",
+            f"{asked} tables",
+            f"{n_rounds} or fewer, as {plan.recipe.recipe} has rounds of recovery_episodes",
+        )
     try:
         plan.sampling().require_on_grid()
         plan.config()

@@ -3,8 +3,8 @@
     a run of S-VAM, finished up to its video model: episodes, latents, video.pt
         -> policy -> first.pt -> recovery (it drives, the demonstrator takes over) -> their latents -> training goes on -> policy.pt
 
-Of the S-VAM run nothing is changed: its files are links in this one's folder, and made-from.json says which they were. Without
-`[recovery]` in the recipe the first policy is the last.
+Of the S-VAM run nothing is changed: its files are links in this one's folder, and made-from.json says which they were. There is a
+round of recovery for each `[[recovery]]` in the recipe; without one the first policy is the last.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from distill.compute import choose_compute
 from distill.family.family_stage import FamilyJob
 from distill.family.moments import Moments, Reach
 from distill.family.recipe import FamilyPlan
-from distill.fitting import FitRecipe
-from distill.recovery import FIRST_FILE, RECOVERIES, record_recoveries
+from distill.recovery import job_name, missing_policies, policy_files, record_recoveries, recoveries
 from distill.run_folder import RunFolder
 from distill.stages import POLICY_FILE, SAMPLES_FILE, record_samples
 from distill.svam.arms.finished_run import FinishedRun, link
@@ -36,7 +35,7 @@ from models.policy import TrainablePolicy, as_trainable
 from models.svam.flow_video_model import FlowVideoModel
 from models.svam.policy import SvamPolicy
 
-RECOVERED_LATENTS_FILE = "recovery-latents.npy"
+_JOB = "policy"  # that trains the first one
 
 
 def run_family_recipe(plan: FamilyPlan, recipe_folder: Path, folder: Path, start_stage: StartStage) -> Path:
@@ -74,19 +73,17 @@ class FamilyRun:
         run, recipe = self._run, self._plan.recipe
         with run.first_alone("links"):
             self._link()
-        path = run.folder / POLICY_FILE
-        first = path if recipe.recovery is None else run.folder / FIRST_FILE
-        for made in (first, path):
-            if made.exists():
-                self._made_from(made, first)
-        if not first.exists() and not path.exists():
-            self._fit("policy", recipe.fit, self._untrained(), first)
-        if recipe.recovery is not None and not path.exists():
-            self._fit("recovery", recipe.recovery, as_trainable(load_policy(first)), path)
+        files = policy_files(len(recipe.recovery))
+        for number, name in enumerate(files):
+            if (run.folder / name).exists():
+                self._made_from(number)
+        for number in missing_policies(run.folder, files):
+            policy = as_trainable(load_policy(run.folder / files[number - 1])) if number else self._untrained()
+            self._fit(number, policy)
         samples = run.folder / SAMPLES_FILE
         if run.first and not samples.exists():
             record_samples(self._plan.config(), samples, self._plan.trained.demonstrations.world)
-        return path
+        return run.folder / POLICY_FILE
 
     def _link(self) -> None:
         folder, finished = self._run.folder, self._finished
@@ -101,21 +98,21 @@ class FamilyRun:
         policy.adopt(self._trained)
         return policy
 
-    def _fit(self, name: str, recipe: FitRecipe, policy: TrainablePolicy, path: Path) -> None:
-        run = self._run
-        recovered = record_recoveries(run, self._plan.trained.demonstrations) if name == "recovery" else []
-        told, moments = self._moments(policy, recovered)
-        if name == "policy":
+    def _fit(self, number: int, policy: TrainablePolicy) -> None:
+        run, recipe, name = self._run, self._plan.recipe, job_name(number, _JOB)
+        plan, path = (recipe.fit, *recipe.recovery)[number], run.folder / policy_files(len(recipe.recovery))[number]
+        told, moments = self._moments(policy, record_recoveries(run, self._plan.trained.demonstrations, number), number)
+        if number == 0:
             told.fit_statistics(policy)
-        self._made_from(path, run.folder / FIRST_FILE if name == "recovery" else path)
-        job = FamilyJob(name, policy, moments, recipe.batch_size)
-        trained = run.fit(job, recipe, {"horizon": self._plan.recipe.horizon, **_plain(self._plan.network)})
+        self._made_from(number)
+        job = FamilyJob(name, policy, moments, plan.batch_size)
+        trained = run.fit(job, plan, {"horizon": recipe.horizon, **_plain(self._plan.network)})
         with run.first_alone(path.name):
             if run.first:
                 save_policy(as_trainable(trained.cpu()), path)
                 (run.folder / f"{name}.state").unlink(missing_ok=True)
 
-    def _moments(self, policy: TrainablePolicy, recovered: list[Path]) -> tuple[Demonstrated, Moments]:
+    def _moments(self, policy: TrainablePolicy, recovered: list[Path], n_rounds: int) -> tuple[Demonstrated, Moments]:
         plan, finished = self._plan, self._finished
         shards = finished.shards + recovered
         index = read_index(shards, plan.trained.held_out_every)
@@ -127,14 +124,14 @@ class FamilyRun:
         told = Demonstrated(plan.sampling(), shards, index, chosen)
         latents = open_latents(self._run.folder / LATENTS_FILE, finished.index)
         if recovered:
-            latents = torch.cat([latents, self._recovered_latents(recovered)])
+            latents = torch.cat([latents, self._recovered_latents(recovered, n_rounds)])
         reach = Reach.of(policy, plan.trained.demonstrations.picture_rate_hz)
         return told, Moments(told, index, latents.to(self._run.compute.device), reach)
 
-    def _recovered_latents(self, shards: list[Path]) -> Tensor:
+    def _recovered_latents(self, shards: list[Path], n_rounds: int) -> Tensor:
         run, recipe = self._run, self._plan.trained
-        path, index = run.folder / RECOVERED_LATENTS_FILE, read_index(shards, recipe.held_out_every)
-        run.made_from((RECOVERED_LATENTS_FILE,), RECOVERIES, VIDEO_FILE)
+        path, index = run.folder / f"{job_name(n_rounds, _JOB)}-latents.npy", read_index(shards, recipe.held_out_every)
+        run.made_from((path.name,), *recoveries(n_rounds), VIDEO_FILE)
         with run.first_alone("latents"):
             if not path.exists():
                 self._encode(path, shards, index)
@@ -150,15 +147,17 @@ class FamilyRun:
         progress = self._run.start_stage("latents of the recovery")
         write_latents(video.autoencoder, pictures, gains, path, self._run.compute, progress)
 
-    def _made_from(self, path: Path, first: Path) -> None:
+    def _made_from(self, number: int) -> None:
         """Note what a policy is made from, or compare it. Raises ConfigError."""
         recipe = self._plan.recipe
-        if path != first:
-            self._run.made_from((path.name, "recovery.state"), FIRST_FILE, RECOVERIES)
+        files = policy_files(len(recipe.recovery))
+        made = (files[number], f"{job_name(number, _JOB)}.state")
+        if number:
+            self._run.made_from(made, files[number - 1], *recoveries(number))
             return
         chunk = {key: getattr(recipe, key) for key in ("horizon", "step_ms", "first_ms")}
         self._run.made_from(
-            (path.name, "policy.state"), EPISODES, LATENTS_FILE, VIDEO_FILE,
+            made, EPISODES, LATENTS_FILE, VIDEO_FILE,
             family={"name": recipe.family}, network=self._plan.network, actions=asdict(recipe.actions), chunk=chunk,
         )  # fmt: skip
 

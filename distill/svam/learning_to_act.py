@@ -1,9 +1,9 @@
-"""The last stages: foresights of the demonstrated pictures, the action expert on top of them, and a second time where it lost its way.
+"""The last stages: foresights of the demonstrated pictures, the action expert on top of them, and again where it lost its way.
 
 students -> foresights -> condenser, context encoder and action network -> first.pt
-    -> recovery (the policy drives, the demonstrator takes over) -> their foresights -> training goes on -> policy.pt
+    -> recovery (the policy drives, the demonstrator takes over) -> their foresights -> training goes on -> ... -> policy.pt
 
-Without `[expert.recovery]` in the recipe the first policy is the last.
+There is a round for each `[[expert.recovery]]` in the recipe; without one the first policy is the last.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from distill.fitting import FitRecipe
-from distill.recovery import FIRST_FILE, RECOVERIES, record_recoveries
+from distill.recovery import job_name, missing_policies, policy_files, record_recoveries, recoveries
 from distill.stages import POLICY_FILE, SAMPLES_FILE, record_samples
 from distill.svam.clips import ClipIndex, read_index
 from distill.svam.demonstrated import Demonstrated, choose_pictures
@@ -28,23 +27,20 @@ FORESIGHTS = "foresights/*.npy"
 
 def learn_to_act(run: Run, policy: SvamPolicy, shards: list[Path], index: ClipIndex) -> Path:
     """Run what is missing of these stages, and return the whole policy's checkpoint."""
-    path, recipe = run.folder / POLICY_FILE, run.recipe.expert
-    first = path if recipe.recovery is None else run.folder / FIRST_FILE
+    recipe = run.recipe.expert
     run.made_from((FORESIGHTS,), VIDEO_FILE, STUDENTS_FILE, expert={"sees": recipe.sees})
-    for name, made in (("expert", first), ("recovery", path))[: 1 if first == path else 2]:
-        if made.exists():
-            _made_from(run, name, made)
-    if not path.exists() and recipe.recovery is None:
-        _fit(run, "expert", recipe.fit, policy, _demonstrated(run, shards, len(index)), path)
-    elif not path.exists() and recipe.recovery is not None:
-        if not first.exists():
-            _fit(run, "expert", recipe.fit, policy, _demonstrated(run, shards, len(index)), first)
-        policy = load_policy(first)
-        recovered = record_recoveries(run, run.recipe.demonstrations)
-        _fit(run, "recovery", recipe.recovery, policy, _demonstrated(run, shards + recovered, len(index)), path)
+    files = policy_files(len(recipe.recovery))
+    for number, name in enumerate(files):
+        if (run.folder / name).exists():
+            _made_from(run, number)
+    for number in missing_policies(run.folder, files):
+        if number:
+            policy = load_policy(run.folder / files[number - 1])
+        recovered = record_recoveries(run, run.recipe.demonstrations, number)
+        _fit(run, number, policy, _demonstrated(run, shards + recovered, len(index)))
     if not (run.folder / SAMPLES_FILE).exists():
         record_samples(policy.config, run.folder / SAMPLES_FILE, run.recipe.demonstrations.world)
-    return path
+    return run.folder / POLICY_FILE
 
 
 def _demonstrated(run: Run, shards: list[Path], first_recovery: int) -> tuple[Demonstrated, Foresights]:
@@ -58,17 +54,17 @@ def _demonstrated(run: Run, shards: list[Path], first_recovery: int) -> tuple[De
     return demonstrated, Foresights(run.foresights, shards, demonstrated.n_pictures)
 
 
-def _fit(
-    run: Run, name: str, plan: FitRecipe, policy: SvamPolicy, told: tuple[Demonstrated, Foresights], path: Path
-) -> None:
+def _fit(run: Run, number: int, policy: SvamPolicy, told: tuple[Demonstrated, Foresights]) -> None:
     demonstrated, foresights = told
+    recipe = run.recipe.expert
     with run.first_alone("foresights"), run.memory("foresights"):
         write_foresights(run, policy, foresights, demonstrated.chosen.all)
-    if name == "expert":
+    if number == 0:
         demonstrated.fit_statistics(policy)
-    job = ExpertJob(name, policy, told, plan.batch_size, run.recipe.expert.draws_per_picture)
-    sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": run.recipe.expert.objective}
-    _made_from(run, name, path)
+    plan, path = (recipe.fit, *recipe.recovery)[number], run.folder / policy_files(len(recipe.recovery))[number]
+    job = ExpertJob(job_name(number, "expert"), policy, told, plan.batch_size, recipe.draws_per_picture)
+    sizes: dict[str, Any] = {"horizon": run.recipe.horizon, "objective": recipe.objective}
+    _made_from(run, number)
     trained = run.fit(job, plan, sizes)
     assert isinstance(trained, SvamPolicy)
     with run.first_alone(path.name):
@@ -77,12 +73,14 @@ def _fit(
             (run.folder / f"{job.name}.state").unlink(missing_ok=True)
 
 
-def _made_from(run: Run, name: str, path: Path) -> None:
+def _made_from(run: Run, number: int) -> None:
     """Note what a policy is made from, or compare it. Raises ConfigError."""
     recipe = run.recipe
-    if name == "recovery":
-        run.made_from((path.name, "recovery.state"), FIRST_FILE, RECOVERIES)
+    files = policy_files(len(recipe.expert.recovery))
+    made = (files[number], f"{job_name(number, 'expert')}.state")
+    if number:
+        run.made_from(made, files[number - 1], *recoveries(number))
         return
     told = {key: value for key, value in asdict(recipe.expert).items() if key not in {"fit", "recovery"}}
     told |= {"horizon": recipe.horizon, "step_ms": recipe.step_ms, "first_ms": recipe.first_ms}
-    run.made_from((path.name, "expert.state"), EPISODES, VIDEO_FILE, STUDENTS_FILE, expert=told)
+    run.made_from(made, EPISODES, VIDEO_FILE, STUDENTS_FILE, expert=told)

@@ -100,9 +100,9 @@ class ExpertRecipe:
     draws_per_picture: int = 1  # ages, joints and noises in a batch, which has fit.batch_size pictures
     sees: Literal["foresight", "features", "frame"] = "foresight"  # as of `SvamConfig`
     joints: bool = True  # whether it reads the joints, too; else they are only what its chunks are relative to
-    recovery: FitRecipe | None = (
-        None  # once more, from episodes in which the policy drove and the demonstrator took over
-    )
+    recovery: tuple[
+        FitRecipe, ...
+    ] = ()  # rounds: once more, also from episodes that the demonstrator took over from the policy
 
     def __post_init__(self) -> None:
         """Check the ages."""
@@ -142,10 +142,10 @@ class SvamRecipe:
         require(self.held_out_every > 1, "held_out_every", self.held_out_every, "above 1")
         require(self.demonstrations.video_px is not None, "demonstrations.video_px", None, "the side of the video")
         stride = self.sizes.frame_step_ms * self.demonstrations.picture_rate_hz / 1000.0
-        recovers = any(task.recovery_episodes for task in self.demonstrations.tasks)
+        n_rounds = self.demonstrations.n_recovery_rounds
         require(
-            recovers == (self.expert.recovery is not None), "expert.recovery", self.expert.recovery,
-            "a table [expert.recovery] where tasks have recovery_episodes, and none where they have not",
+            n_rounds == len(self.expert.recovery), "expert.recovery", len(self.expert.recovery),
+            f"{n_rounds} tables [[expert.recovery]], as many as tasks have numbers of recovery_episodes",
         )  # fmt: skip
         require(
             stride >= 1 and stride % 1 == 0, "sizes.frame_step_ms", self.sizes.frame_step_ms,

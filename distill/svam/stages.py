@@ -88,7 +88,7 @@ def _run_stages(run: Run) -> Path:
 
 
 def _record(run: Run) -> list[Path]:
-    plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes", recovery=False)
+    plan = plan_shards(run.recipe.demonstrations, run.folder / "episodes")
     run.made_from((EPISODES,), demonstrations=_meaning(run.recipe.demonstrations))
     if run.first and not all(shard.path.exists() for shard in plan):  # one of which nothing succeeded never exists
         record(run.recipe.demonstrations, plan, None, run.start_stage("demonstrations"))

@@ -109,9 +109,9 @@ def test_a_shard_that_cannot_be_recorded_here_is_refused_at_once(
     monkeypatch.setattr(package, "_module", missing)
     recipe = DemonstrationRecipe(
         first_seed=100_000, time_limit_s=6.0, after_success_s=0.2, picture_rate_hz=20.0, workers=2, world="metaworld",
-        video_px=64, tasks=(TaskRecipe(name="door-open", episodes=30, recovery_episodes=0),),
+        video_px=64, tasks=(TaskRecipe(name="door-open", episodes=30, recovery_episodes=()),),
     )  # fmt: skip
-    shards = plan_shards(recipe, tmp_path, recovery=False)
+    shards = plan_shards(recipe, tmp_path)
     with pytest.raises(RefusedError, match="no Meta-World"):
         record(recipe, shards, None, silent)
     for shard in shards:

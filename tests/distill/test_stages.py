@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def smoke_recipe() -> Recipe:
     """The shipped recipe with hardly anything in it."""
     recipe = load_recipe(ROOT / "distill/recipes/so101_small.toml")
-    tasks = tuple(replace(task, episodes=2, recovery_episodes=1) for task in recipe.demonstrations.tasks)
+    tasks = tuple(replace(task, episodes=2, recovery_episodes=(1,)) for task in recipe.demonstrations.tasks)
     demonstrations = replace(recipe.demonstrations, tasks=tasks, workers=1, time_limit_s=4.0)
     return replace(
         recipe,

@@ -132,9 +132,11 @@ def _page(policy: UvaPolicy, scenes: list[Scene], measured: Measured, at: int, d
         about="From one picture and one instruction, for three sets of actions; below each, what then really happened.",
         times_s=np.array([frame_s * number for number in range(1, len(scene.future) + 1)]),
         blocks=(
-            _block(scene, expected, "given", "For the actions that were taken", "forward dynamics"),
-            _block(scene, expected, "other", "For those of another episode", f"the same task, seed {other.seed}"),
-            _block(scene, expected, "free", "For none", "video prediction: what usually follows"),
+            _block(scene, expected, "given", "For its own actions", "forward dynamics: those that were then taken"),
+            _block(
+                scene, expected, "other", "For another episode's", f"the actions of the same task, seed {other.seed}"
+            ),
+            _block(scene, expected, "free", "For no actions", "video prediction: what usually follows"),
         ),
         footnote=(
             f"Actions read out of what happened: {measured.read_mrad[at]:.0f} mrad off; out of the other episode:"

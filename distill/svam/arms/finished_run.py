@@ -40,7 +40,7 @@ class FinishedRun:
     @cached_property
     def shards(self) -> list[Path]:
         """Return its recorded demonstrations, without those in which a policy drove."""
-        plan = plan_shards(self.recipe.demonstrations, self.folder / "episodes", recovery=False)
+        plan = plan_shards(self.recipe.demonstrations, self.folder / "episodes")
         return [shard.path for shard in plan if shard.path.exists()]
 
     @cached_property

@@ -168,7 +168,7 @@ def cells_of(
 def recipe_of(study: StudyRecipe, recipe: SvamRecipe, arm: ArmRecipe, seed: int) -> SvamRecipe:
     """Return the whole recipe of an arm, as it could be trained alone."""
     trained, regime, expert = study.trained(arm), study.regime, recipe.expert
-    tasks = tuple(replace(task, recovery_episodes=0) for task in recipe.demonstrations.tasks)
+    tasks = tuple(replace(task, recovery_episodes=()) for task in recipe.demonstrations.tasks)
     steps = arm.steps_of_decoding or trained.steps_of_decoding or expert.steps_of_decoding
     return replace(
         recipe,
@@ -177,7 +177,7 @@ def recipe_of(study: StudyRecipe, recipe: SvamRecipe, arm: ArmRecipe, seed: int)
         students=replace(recipe.students, targets=trained.targets or "generated"),
         expert=replace(
             expert,
-            demonstrations=regime.demonstrations, fit=replace(regime.fit, seed=seed), recovery=None,
+            demonstrations=regime.demonstrations, fit=replace(regime.fit, seed=seed), recovery=(),
             draws_per_picture=regime.draws_per_picture, steps_of_decoding=steps,
             sees=trained.sees or "foresight", joints=regime.joints if trained.joints is None else trained.joints,
             objective=trained.objective or expert.objective,

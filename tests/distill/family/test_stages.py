@@ -28,19 +28,19 @@ def finished(tmp_path: Path) -> FinishedRun:
 def plan_of(finished: FinishedRun, *, recovers: bool = False) -> FamilyPlan:
     trained, fit = finished.recipe, replace(finished.recipe.expert.fit, steps=3, batch_size=4, learning_rate_ratio=0.05)
     tasks = tuple(
-        replace(task, recovery_episodes=N_EPISODES * (recovers and number == 0))
+        replace(task, recovery_episodes=(N_EPISODES * (number == 0),) * recovers)
         for number, task in enumerate(trained.demonstrations.tasks)
     )
     trained = replace(
         trained, demonstrations=replace(trained.demonstrations, tasks=tasks),
-        expert=replace(trained.expert, recovery=fit if recovers else None),
+        expert=replace(trained.expert, recovery=(fit,) * recovers),
     )  # fmt: skip
     actions = ActionsRecipe(
         demonstrations=1, age_min_ms=20.0, age_typical_ms=100.0, age_max_ms=200.0, joint_noise_rad=0.01
     )
     recipe = FamilyRecipe(
         format=1, family="toy", name="toy", recipe="svam.toml", from_run=str(finished.folder),
-        horizon=8, step_ms=50.0, first_ms=50.0, threads=1, actions=actions, fit=fit, recovery=fit if recovers else None,
+        horizon=8, step_ms=50.0, first_ms=50.0, threads=1, actions=actions, fit=fit, recovery=(fit,) * recovers,
     )  # fmt: skip
     return FamilyPlan(recipe=recipe, network={"n_history": 2, "n_frames": 3}, trained=trained)
 

@@ -33,7 +33,8 @@ def tiny_recipe() -> SvamRecipe:
     """The smoke recipe with even less in it."""
     recipe = load_svam_recipe(RECIPES / "so101_svam_smoke.toml")
     tasks = tuple(
-        replace(task, episodes=2, recovery_episodes=int(task.name == "reach")) for task in recipe.demonstrations.tasks
+        replace(task, episodes=2, recovery_episodes=(int(task.name == "reach"),) * 2)
+        for task in recipe.demonstrations.tasks
     )
     return replace(
         recipe,
@@ -53,7 +54,7 @@ def tiny_recipe() -> SvamRecipe:
             demonstrations=1,
             draws_per_picture=2,
             fit=replace(recipe.expert.fit, steps=3, batch_size=4),
-            recovery=replace(recipe.expert.fit, steps=2, batch_size=4),
+            recovery=(replace(recipe.expert.fit, steps=2, batch_size=4),) * 2,
         ),
         self_distillation=replace(recipe.self_distillation, records=5, steps=2, fresh_noise_ratio=0.5, batch_size=3),
     )
@@ -89,12 +90,12 @@ def kept(folder: Path) -> dict[Path, int]:
 def test_every_stage_runs_and_leaves_nothing_half(run: tuple[Path, Stages]) -> None:
     folder, stages = run
     assert stages.done["demonstrations"] == 10
-    assert stages.done["recovery: the policy drives first"] == 1
+    assert stages.done["recovery: the policy drives first"] == stages.done["recovery2: the policy drives first"] == 1
     assert (stages.done["autoencoder"], stages.done["video"], stages.done["self-distillation set"]) == (3, 3, 2)
     assert {path.name for path in folder.iterdir()} == {
         "episodes", "pictures", "foreseen", "autoencoder.pt", "latents.npy", "video.pt", "figures.jsonl",
         "depth-teacher.pt", "semantic-basis.pt", "students.pt", "made-from.json",
-        "foresights", "first.pt", "policy.pt", "samples.npz",
+        "foresights", "first.pt", "second.pt", "policy.pt", "samples.npz",
     }  # fmt: skip
     assert not [path for path in folder.rglob("*") if ".half" in path.name]
 
@@ -108,6 +109,7 @@ def test_figures_are_told_a_line_each(run: tuple[Path, Stages]) -> None:
         "students",
         "expert",
         "recovery",
+        "recovery2",
     ]
     assert lines[0]["psnr_db"] > 3.0
     assert lines[1]["persistence_mse"] > 0.0
@@ -137,7 +139,7 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
     assert isinstance(video, FlowVideoModel)
     video.load_state_dict(torch.load(folder / "video.pt", weights_only=True)["weights"])
     latents = torch.from_numpy(np.load(folder / "latents.npy")).float()
-    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes")]
     index = read_index(shards, recipe.held_out_every)
     seeds: list[int] = []
     for path in sorted((folder / "foreseen").glob("records-*.npz")):
@@ -159,7 +161,7 @@ def test_a_record_keeps_together_what_comes_from_one_noise(run: tuple[Path, Stag
 
 def test_students_are_looked_at_on_episodes_that_they_never_saw(run: tuple[Path, Stages]) -> None:
     folder, recipe = run[0], tiny_recipe()
-    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes")]
     index = read_index(shards, recipe.held_out_every)
     made = sorted((folder / "foreseen").glob("records-*.npz"))
     files = [(path, path.with_name(path.name.replace("records", "targets"))) for path in made]
@@ -230,7 +232,7 @@ def test_another_recipe_in_the_same_folder_is_refused(run: tuple[Path, Stages]) 
 def test_the_policy_is_whole_and_sees_as_its_training_did(run: tuple[Path, Stages]) -> None:
     folder, recipe = run[0], tiny_recipe()
     policy = load_policy(folder / "policy.pt")
-    plan = plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)
+    plan = plan_shards(recipe.demonstrations, folder / "episodes")
     shards = [shard.path for shard in plan]
     counts = [len(np.load(path)["pictures"]) for path in shards]
     foresights = Foresights(folder / "foresights", shards, counts)
@@ -250,7 +252,7 @@ def test_the_policy_is_whole_and_sees_as_its_training_did(run: tuple[Path, Stage
 
 def test_actions_come_from_the_chosen_episodes_only(run: tuple[Path, Stages]) -> None:
     folder, recipe = run[0], tiny_recipe()
-    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes", recovery=False)]
+    shards = [shard.path for shard in plan_shards(recipe.demonstrations, folder / "episodes")]
     index = read_index(shards, recipe.held_out_every)
     chosen = choose_pictures(index, recipe.expert.demonstrations, len(index))
     for pictures, held_out in ((chosen.learnt, False), (chosen.held_out, True)):

@@ -28,7 +28,7 @@ N_EPISODES, N_PICTURES, STEPS_A_PICTURE = 4, 6, 10  # an episode's pictures are 
 def tiny_study() -> tuple[StudyRecipe, SvamRecipe]:
     """Return the smoke study and its recipe with even less in them: two tasks, two frames, two steps."""
     study, recipe = load_study(RECIPES / "so101_study_smoke.toml")
-    tasks = tuple(replace(task, episodes=N_EPISODES, recovery_episodes=0) for task in recipe.demonstrations.tasks[:2])
+    tasks = tuple(replace(task, episodes=N_EPISODES, recovery_episodes=()) for task in recipe.demonstrations.tasks[:2])
     recipe = replace(
         recipe,
         held_out_every=2,
@@ -40,7 +40,7 @@ def tiny_study() -> tuple[StudyRecipe, SvamRecipe]:
         self_distillation=replace(recipe.self_distillation, records=3, batch_size=2, steps=2),
         teachers=replace(recipe.teachers, mobile_sam_px=32, semantic_dim=8, geometric_dim=8),
         students=replace(recipe.students, fit=replace(recipe.students.fit, steps=2, batch_size=2)),
-        expert=replace(recipe.expert, recovery=None),
+        expert=replace(recipe.expert, recovery=()),
     )  # fmt: skip
     fit = replace(study.regime.fit, steps=2, batch_size=2)
     return replace(study, regime=replace(study.regime, demonstrations=1, fit=fit)), recipe
