@@ -122,9 +122,10 @@ make_venv() { # folder, python, extras
   # Additions to a complete environment of the same Python are made in place; anything half made is made anew.
   [[ -e $venv/complete && $("$venv/bin/python" -VV) == "$("$python" -VV)" ]] || rm -rf "$venv"
   rm -f "$venv/complete"
-  [[ -e $venv ]] || "$python" -m venv "$venv"
+  # Said and not left to `set -e`, which is off in a lane of several commands: what failed must never carry the stamp.
+  [[ -e $venv ]] || "$python" -m venv "$venv" || return
   "$venv/bin/python" -m pip install --disable-pip-version-check -c constraints.txt -e ".[$extras]" |
-    sed -un '/[0-9] [kM]B)$/p; /^Installing collected/{s/:.*/ .../;p}'
+    sed -un '/[0-9] [kM]B)$/p; /^Installing collected/{s/:.*/ .../;p}' || return
   echo "$wanted" >"$venv/complete"
 }
 
@@ -155,7 +156,6 @@ check() { # name, command: all checks run, and those that failed are named at th
 }
 
 readonly ROBOT_ROOMS=(interfaces drivers runtime calibration)
-readonly ROBOT_PYTHONS=(3.10 3.12)
 
 rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the robot's rooms are tested under that, and not twice
   local room
@@ -167,15 +167,13 @@ rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the r
 
 # Tests mostly wait, for clocks, buses and processes: they run in lanes side by side, some of them one after the other in a lane.
 
-robot_venvs() { # for the Pythons of JetPack 6 and 7, as far as they are here, with nothing but what the robot installs
-  local version python
-  for version in "${ROBOT_PYTHONS[@]}"; do
-    if python=$(find_python "$version"); then
-      make_venv ".venv-$version" "$python" "$ROBOT_EXTRAS"
-    else
-      say "No Python $version here: the robot's side is not tested under it"
-    fi
-  done
+robot_venv() { # for a Python of JetPack 6 or 7, where it is here, with nothing but what the robot installs
+  local python
+  if python=$(find_python "$1"); then
+    make_venv ".venv-$1" "$python" "$ROBOT_EXTRAS"
+  else
+    say "No Python $1 here: the robot's side is not tested under it"
+  fi
 }
 
 robot_side_tests() { # of a Python
@@ -237,7 +235,9 @@ run_tests() {
   local bin=.venv/bin left
   lanes=$(mktemp -d)
   trap 'name_failure; end_lanes' EXIT
-  begin "Robot-side environments" robot_venvs
+  local first="Robot-side tests, Python 3.10, and SocketCAN" second="Robot-side tests, Python 3.12, and the installed robot"
+  begin "$first" in_turn "robot_venv 3.10" "robot_side_tests 3.10" can_drivers_in_linux
+  begin "$second" in_turn "robot_venv 3.12" "robot_side_tests 3.12" robot_under_systemd
   begin "Types" "$bin/pyright" --warnings
   check "Formatting" "$bin/ruff" format --check --quiet .
   check "Lint" "$bin/ruff" check --quiet .
@@ -245,10 +245,6 @@ run_tests() {
   check "Shell scripts" shellcheck -x -a install.sh .ci/run systemd/say-failure.sh
   mapfile -t left < <(rooms_left_to_the_robot)
   begin "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
-  check "Robot-side environments" ended_well "Robot-side environments"
-  local first="Robot-side tests, Python 3.10, and SocketCAN" second="Robot-side tests, Python 3.12, and the installed robot"
-  begin "$first" in_turn "robot_side_tests 3.10" can_drivers_in_linux
-  begin "$second" in_turn "robot_side_tests 3.12" robot_under_systemd
   check "Types" ended_well "Types"
   check "Tests" ended_well "Tests"
   check "$first" ended_well "$first"

@@ -19,7 +19,9 @@ from export.module_names import name_by_module
 from interfaces.errors import BundleError
 
 OPSET = 20
-AGREEMENT_MAX_ABS = 1e-4  # fp32 ONNX Runtime against fp32 torch; more means a different computation, not rounding
+# fp32 ONNX Runtime against fp32 torch; more means a different computation, not rounding. Of the largest output, or of 1 where all are
+# smaller: a deep network's outputs of 3 were off by 1.1e-4, of which torch's own rounding, held against float64, was 2.7e-5.
+AGREEMENT_MAX_RATIO = 1e-4
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -45,18 +47,19 @@ def run_torch(graph: Graph, samples: Arrays) -> NDArray[np.float32]:
 def export_graph(graph: Graph, samples: Arrays, path: Path) -> NDArray[np.float32]:
     """Write the graph to `path`, and return torch's outputs on the samples.
 
-    Raises BundleError when ONNX Runtime disagrees with torch by more than 1e-4 on any of them.
+    Raises BundleError when ONNX Runtime disagrees with torch by more than 1e-4 of the largest output (of 1, where all are smaller).
     """
     wanted = run_torch(graph, samples)
     _export(graph, samples, path)
     strip_traces(path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    limit = AGREEMENT_MAX_RATIO * max(1.0, float(np.abs(wanted).max()))
     for index, reference in enumerate(wanted):
         got = np.asarray(session.run(None, {name: np.asarray(samples[name][index]) for name in graph.inputs})[0])
         worst = float(np.abs(got - reference).max())
-        if not worst <= AGREEMENT_MAX_ABS:
+        if not worst <= limit:
             raise BundleError(
-                f"{graph.name}: ONNX differs from torch by {worst:.2e} on sample {index}, at most 1e-4 is allowed"
+                f"{graph.name}: ONNX differs from torch by {worst:.2e} on sample {index}, at most {limit:.1e} is allowed"
             )
     return wanted
 
