@@ -64,7 +64,9 @@ class Command:
 
 def _tiny(recipe: Table) -> Table:
     """Return the smoke recipe with two tasks, two episodes each, and two steps a stage."""
-    tasks = [{"name": name, "episodes": 2, "recovery_episodes": []} for name in ("reach", "press")]
+    tasks: list[dict[str, Any]] = [
+        {"name": name, "episodes": 2, "recovery_episodes": []} for name in ("reach", "press")
+    ]
     recipe["held_out_every"] = 2
     recipe["demonstrations"]["tasks"] = tasks
     recipe["self_distillation"] |= {"records": 4, "steps": 2, "batch_size": 2}
@@ -212,7 +214,10 @@ def test_latents_of_more_pictures_than_the_recipe_asks_for_are_refused(
     whole: tuple[Command, dict[str, int], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, before = whole[0], whole[0].kept()
-    fewer = [*command.table["demonstrations"]["tasks"][:1], {"name": "press", "episodes": 0, "recovery_episodes": []}]
+    fewer: list[Any] = [
+        *command.table["demonstrations"]["tasks"][:1],
+        {"name": "press", "episodes": 0, "recovery_episodes": []},
+    ]
     assert command(("demonstrations.tasks", fewer)) == 2
     said = one_line(capsys.readouterr().err)
     assert "latents.npy: rows is " in said
