@@ -214,10 +214,8 @@ def test_latents_of_more_pictures_than_the_recipe_asks_for_are_refused(
     whole: tuple[Command, dict[str, int], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, before = whole[0], whole[0].kept()
-    fewer: list[Any] = [
-        *command.table["demonstrations"]["tasks"][:1],
-        {"name": "press", "episodes": 0, "recovery_episodes": []},
-    ]
+    none: dict[str, Any] = {"name": "press", "episodes": 0, "recovery_episodes": []}
+    fewer = [*command.table["demonstrations"]["tasks"][:1], none]
     assert command(("demonstrations.tasks", fewer)) == 2
     said = one_line(capsys.readouterr().err)
     assert "latents.npy: rows is " in said
