@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forerun.missing_package import named_where_missing
 from interfaces.errors import ConfigError, RefusedError
 
 if TYPE_CHECKING:
@@ -69,13 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)  # a file has no width of its own
-    try:
+    with named_where_missing():
         return (_roofline if arguments.roofline else _latency)(arguments, console)
-    except ModuleNotFoundError as error:
-        extra = {"onnx": "export", "torch": "export", "matplotlib": "report"}.get(error.name or "")
-        if extra is None:
-            raise
-        raise RefusedError(f'{error.name} is not installed: pip install "forerun[{extra}]"') from error
 
 
 def _latency(arguments: argparse.Namespace, console: Console) -> int:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forerun.defaults import count
-from interfaces.errors import ConfigError, RefusedError
+from forerun.missing_package import named_where_missing
+from interfaces.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,12 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from forerun.stages import stages
 
-    try:
+    with named_where_missing():
         from distill.family.imagining.imagined import FIGURES_FILE, ImaginePlan, imagine
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise RefusedError("matplotlib is not installed: pip install matplotlib") from error
     from models.uva.policy import Drawing
 
     plan = ImaginePlan(

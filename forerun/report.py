@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from forerun.missing_package import named_where_missing
 from forerun.progress import progress
-from interfaces.errors import ConfigError, RefusedError
+from interfaces.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Read, draw, and write the page."""
     from runtime.flight.reader import read_flight
 
-    try:
+    with named_where_missing():
         from bench.flight_report.report import report
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise RefusedError('matplotlib is not installed: pip install "forerun[report]"') from error
     record = read_flight(arguments.record, progress("reading"))
     html = report(record, progress("drawing"))
     try:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forerun.defaults import count
-from interfaces.errors import ConfigError, RefusedError
+from forerun.missing_package import named_where_missing
+from interfaces.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -51,12 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     from forerun.stages import stages
 
-    try:
+    with named_where_missing():
         from distill.svam.showing.foresight import ForesightPlan, show_foresight
-    except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
-            raise
-        raise RefusedError("matplotlib is not installed: pip install matplotlib") from error
     plan = ForesightPlan(
         run=arguments.run, out=arguments.out or arguments.run / "pictures", mobile_sam=arguments.mobile_sam,
         tasks=tuple(arguments.tasks), first_seed=arguments.first_seed, n_seeds=arguments.seeds,

@@ -30,6 +30,7 @@ from typing_extensions import override
 
 from models.attention import Attention, FeedForward
 from models.mimic_video.config import MimicVideoConfig
+from models.proprioception import hidden_at_times
 
 LONGEST_PERIOD, SHORTEST_PERIOD = 4.0, 4e-3  # of the waves that a time becomes, which is 0..1
 SMOOTH_PERIOD = (
@@ -180,8 +181,7 @@ class ActionDecoder(nn.Module):
     def _state(self, joints: Tensor) -> Tensor:
         if not self.training:
             return joints
-        hidden = torch.rand(len(joints), 1, device=joints.device) < self.config.state_dropout_ratio
-        return torch.where(hidden, self.no_joints, joints)
+        return hidden_at_times(joints, self.no_joints, self.config.state_dropout_ratio)
 
 
 def _gated(modulation: Tensor, x: Tensor, part: Callable[[Tensor], Tensor], norm: nn.Module) -> Tensor:

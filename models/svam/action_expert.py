@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from models.attention import Attention, FeedForward, LevelEmbedding, ScalarEmbedding, TransformerBlock
+from models.proprioception import ReadsJoints
 from models.svam.config import SvamConfig
 
 
@@ -73,7 +74,7 @@ class ActionBlock(nn.Module):
         return x + gate_3 * self.dropout(self.feed_forward(self.norm_3(x) * (1.0 + scale_3) + shift_3))
 
 
-class ActionNet(nn.Module):
+class ActionNet(ReadsJoints):
     """A noisy chunk, its noise level, tokens, fresh joints and the tokens' age -> what the objective asks for, like the chunk."""
 
     def __init__(self, config: SvamConfig) -> None:
@@ -96,16 +97,7 @@ class ActionNet(nn.Module):
         """
         age = age_s * (1000.0 / self.config.foresight_age_max_ms)  # 0..1
         condition = self.level(level) + self.age(age)  # (B, dim)
-        x = torch.cat([self._state(joints)[:, None], self.enter_chunk(noisy)], dim=1) + self.position
+        x = torch.cat([self.state(joints, self.config)[:, None], self.enter_chunk(noisy)], dim=1) + self.position
         for block in self.blocks:
             x = block(x, tokens, condition)
         return self.leave(x[:, 1:])
-
-    def _state(self, joints: Tensor) -> Tensor:
-        if not self.config.sees_joints:
-            return self.no_joints.expand(len(joints), -1)
-        state = self.enter_joints(joints)  # (B, dim)
-        if not self.training:
-            return state
-        hidden = torch.rand(len(joints), 1, device=joints.device) < self.config.state_dropout_ratio
-        return torch.where(hidden, self.no_joints, state)

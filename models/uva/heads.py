@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from models.attention import Attention, FeedForward, LevelEmbedding, ScalarEmbedding
+from models.proprioception import ReadsJoints
 from models.uva.config import UvaConfig
 
 _LEVEL_WAVES = 256  # sines and cosines of the level, whatever the width, as in MAR
@@ -112,7 +113,7 @@ class Reader(nn.Module):
         return asking + self.feed_forward(self.norm_2(asking))
 
 
-class ActionHead(nn.Module):
+class ActionHead(ReadsJoints):
     """What the foresight's tokens, fresh joints and the tokens' age tell each row of a chunk; and the noisy chunk, row by row."""
 
     def __init__(self, config: UvaConfig) -> None:
@@ -131,7 +132,7 @@ class ActionHead(nn.Module):
     def told(self, tokens: Tensor, joints: Tensor, age_s: Tensor) -> Tensor:
         """Return what each row knows (B, horizon, dim), of tokens (B, horizon, dim), joints (B, joint) normalised, age_s (B,)."""
         age = age_s * (1000.0 / self.config.foresight_age_max_ms)  # 0..1
-        asking = self.row + (self.age(age) + self._state(joints))[:, None]  # (B, horizon, dim)
+        asking = self.row + (self.age(age) + self.state(joints, self.config))[:, None]  # (B, horizon, dim)
         known = self.norm(tokens) + self.token
         for reader in self.readers:
             asking = reader(asking, known)
@@ -142,15 +143,6 @@ class ActionHead(nn.Module):
         """Take a noisy chunk (B, horizon, joint), its level (B,) or (B, 2), and what its rows know; return like the chunk."""
         levels = level[:, None].expand(-1, noisy.shape[1], *level.shape[1:]).flatten(0, 1)
         return self.rows(noisy.flatten(0, 1), levels, told.flatten(0, 1)).view(noisy.shape)
-
-    def _state(self, joints: Tensor) -> Tensor:
-        if not self.config.sees_joints:
-            return self.no_joints.expand(len(joints), -1)
-        state = self.enter_joints(joints)  # (B, dim)
-        if not self.training:
-            return state
-        hidden = torch.rand(len(joints), 1, device=joints.device) < self.config.state_dropout_ratio
-        return torch.where(hidden, self.no_joints, state)
 
 
 def _silence(*layers: nn.Linear) -> None:

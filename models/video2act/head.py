@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from models.attention import Attention, LevelEmbedding, ScalarEmbedding
+from models.proprioception import ReadsJoints
 from models.video2act.config import Video2ActConfig
 
 N_BEFORE_CHUNK = 3  # noise level, age, joints
@@ -65,7 +66,7 @@ class HeadBlock(nn.Module):
         return x + self.dropout(self.feed_forward(self.norm_3(x)))
 
 
-class Head(nn.Module):
+class Head(ReadsJoints):
     """A noisy chunk, its noise level, tokens, fresh joints and the tokens' age -> what the objective asks for, like the chunk."""
 
     def __init__(self, config: Video2ActConfig) -> None:
@@ -94,17 +95,8 @@ class Head(nn.Module):
         n_text = self.config.n_text_tokens
         contexts = (tokens[:, :n_text], tokens[:, n_text:])
         age = age_s * (1000.0 / self.config.foresight_age_max_ms)  # 0..1
-        told = torch.stack([self.level(level), self.age(age), self._state(joints)], dim=1)
+        told = torch.stack([self.level(level), self.age(age), self.state(joints, self.config)], dim=1)
         x = torch.cat([told, self.enter_chunk(noisy)], dim=1) + self.position  # (B, 3 + horizon, dim)
         for index, block in enumerate(self.blocks):
             x = block(x, contexts[index % 2])
         return self.leave(x[:, N_BEFORE_CHUNK:])
-
-    def _state(self, joints: Tensor) -> Tensor:
-        if not self.config.sees_joints:
-            return self.no_joints.expand(len(joints), -1)
-        state = self.enter_joints(joints)  # (B, dim)
-        if not self.training:
-            return state
-        hidden = torch.rand(len(joints), 1, device=joints.device) < self.config.state_dropout_ratio
-        return torch.where(hidden, self.no_joints, state)

@@ -69,7 +69,7 @@ class Video2ActPolicy(TrainablePolicy[Video2ActConfig]):
     def tokens(self, moment: Moment, draw: torch.Generator | None) -> Tensor:
         del (
             draw
-        )  # training shows the head what the robot will: the noise is the policy's own, and ages come with the moments
+        )  # training shows the head what the robot will: the noise is the policy's own, ages come with the moments
         return self.slow(self.video, moment.frames, self.video.text_table[moment.task])
 
     @override
