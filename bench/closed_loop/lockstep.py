@@ -12,14 +12,14 @@ Nothing here sleeps or reads a clock, so an episode runs as fast as the processo
 
 from __future__ import annotations
 
-import heapq
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.closed_loop.action_turns import ActionTurns
+from bench.closed_loop.events import Events
 from bench.closed_loop.latencies import Latencies
 from drivers.open_devices import open_arm
 from interfaces.messages import ActionChunk, Foresight, Frame, JointState
@@ -94,24 +94,21 @@ class _Episode:
     def __init__(self, lockstep: Lockstep, robot: RobotConfig, latencies: Latencies, brain: Brain) -> None:
         self._lockstep, self._world, self._brain = lockstep, lockstep.world, brain
         self._robot = robot
-        self._camera_ns, self._foresight_ns, self._action_ns = (
+        self._camera_ns, self._foresight_ns, action_ns = (
             round(value * 1e6) for value in (latencies.camera_ms, latencies.foresight_ms, latencies.action_ms)
         )
         self._frame_period_ns = round(1e9 / robot.cameras[0].rate_hz)
         self._frame_pacer = FramePacer(robot.policy.foresight_rate_hz, robot.cameras[0].rate_hz)
-        self._action_pacer = ActionPacer(robot.policy.action_rate_hz)
         self._action_period_ns = round(1e9 / robot.policy.action_rate_hz)
-        self._events: list[tuple[int, int, Callable[[int], None]]] = []
-        self._order = itertools.count()
+        self._events = Events()
+        pacer = ActionPacer(robot.policy.action_rate_hz)
+        self._turns = ActionTurns(self._events, pacer, action_ns, self._act, self._put_chunk)
         self._t_now_ns = 0
         self._stage = CommandStage(robot)
         self._newest: _Exposure | None = None  # arrived, and not looked at yet
         self._history = FrameHistory[_Exposure](brain.n_history, brain.history_step_ms)
-        self._foresight: Foresight | None = None
         self._chunk: ActionChunk | None = None
-        self._t_foresight_free_ns = self._t_action_free_ns = self._t_foresight_due_ns = 0
-        self._foresight_is_fresh = False  # no chunk was made from it
-        self._turn = 0  # of the action
+        self._t_foresight_free_ns = 0
 
     def run(self, task: str, seed: int, time_limit_s: float) -> Outcome:
         world, seen, shift = self._world, self._lockstep.seen, self._lockstep.shift
@@ -131,7 +128,7 @@ class _Episode:
         t_start_ns = self._t_start_ns = self._t_world_ns = self._t_now_ns
         self._start_loops(np.random.default_rng((seed, 3)))
         while self._outcome.success_s is None and self._t_now_ns - t_start_ns < time_limit_s * 1e9:
-            t_ns, _, happen = heapq.heappop(self._events)
+            t_ns, happen = self._events.pop()
             self._let_pass(t_ns)
             happen(t_ns)
             if world.succeeded():
@@ -141,13 +138,10 @@ class _Episode:
     def _start_loops(self, rng: np.random.Generator) -> None:
         phases = rng.integers(_PHASES, size=2) / _PHASES
         t_ns = self._t_now_ns
-        self._at(t_ns, self._command)
-        self._at(t_ns + int(phases[0] * self._action_period_ns), self._look_whether_to_act)
+        self._events.at(t_ns, self._command)
+        self._events.at(t_ns + int(phases[0] * self._action_period_ns), self._turns.look)
         if self._brain.foresee is not None:
-            self._at(t_ns + int(phases[1] * self._frame_period_ns), self._take_frame)
-
-    def _at(self, t_ns: int, happen: Callable[[int], None]) -> None:
-        heapq.heappush(self._events, (t_ns, next(self._order), happen))
+            self._events.at(t_ns + int(phases[1] * self._frame_period_ns), self._take_frame)
 
     def _let_pass(self, t_ns: int) -> None:
         while self._t_world_ns + STEP_NS <= t_ns:
@@ -158,7 +152,7 @@ class _Episode:
         self._t_now_ns = t_ns
 
     def _take_frame(self, t_ns: int) -> None:
-        self._at(t_ns + self._frame_period_ns, self._take_frame)
+        self._events.at(t_ns + self._frame_period_ns, self._take_frame)
         t_arrival_ns = t_ns + self._camera_ns
         exposure = _Exposure(
             number=t_ns // self._frame_period_ns,
@@ -167,7 +161,7 @@ class _Episode:
             physics_state=self._world.physics_state(),
             bodies_m=self._world.model.body_pos.copy(),
         )
-        self._at(t_arrival_ns, lambda t_now_ns: self._arrive(exposure, t_now_ns))
+        self._events.at(t_arrival_ns, lambda t_now_ns: self._arrive(exposure, t_now_ns))
 
     def _arrive(self, exposure: _Exposure, t_now_ns: int) -> None:
         self._newest = exposure
@@ -181,10 +175,10 @@ class _Episode:
         self._newest = None
         if not self._frame_pacer.take(exposure.t_arrival_ns):
             return
-        self._t_foresight_free_ns = self._t_foresight_due_ns = done_ns = t_ns + self._foresight_ns
+        self._t_foresight_free_ns = self._turns.t_foresight_due_ns = done_ns = t_ns + self._foresight_ns
         foresight = self._brain.foresee((self._seen(exposure),), self._outcome.task, t_ns)
-        self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
-        self._at(done_ns, self._foresee)
+        self._events.at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
+        self._events.at(done_ns, self._foresee)
 
     def _seen(self, newest: _Exposure) -> Frame:
         """Return the newest frame with those before it that the policy sees; each is rendered once."""
@@ -210,42 +204,19 @@ class _Episode:
         return exposure.frame
 
     def _put_foresight(self, foresight: Foresight) -> None:
-        self._foresight = foresight
-        self._foresight_is_fresh = True
-        self._t_foresight_due_ns = self._frame_pacer.t_due_ns + self._foresight_ns
-        self._look_whether_to_act(foresight.t_done_ns)
+        self._turns.t_foresight_due_ns = self._frame_pacer.t_due_ns + self._foresight_ns
+        self._turns.put(foresight)
 
-    def _look_whether_to_act(self, t_ns: int) -> None:
-        """Act on a new foresight at once, and otherwise when a turn is due, as runtime/policy/action_loop.py does."""
-        if t_ns < self._t_action_free_ns:
-            return  # there is a look for when it is free
-        fresh, turn = self._foresight_is_fresh, self._turn
-        wait_ns = 0 if fresh else self._action_pacer.wait_ns(t_ns, self._t_foresight_due_ns)
-        if wait_ns > 0:
-            self._at(t_ns + wait_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
-            return
-        self._action_pacer.begin(t_ns, fresh=fresh)
-        self._act(t_ns)
+    def _act(self, foresight: Foresight | None, t_ns: int) -> ActionChunk | None:
+        return self._brain.act(foresight, self._joints, self._outcome.task, t_ns)
 
-    def _look_again(self, turn: int, t_ns: int) -> None:
-        if turn == self._turn:  # nobody has acted meanwhile
-            self._look_whether_to_act(t_ns)
-
-    def _act(self, t_ns: int) -> None:
-        self._turn += 1
-        turn, self._foresight_is_fresh = self._turn, False
-        self._t_action_free_ns = t_ns + self._action_ns
-        self._at(self._t_action_free_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
-        chunk = self._brain.act(self._foresight, self._joints, self._outcome.task, t_ns)
-        if chunk is not None:
-            self._at(t_ns + self._action_ns, lambda _: self._put_chunk(chunk))
-
-    def _put_chunk(self, chunk: ActionChunk) -> None:
+    def _put_chunk(self, chunk: ActionChunk, t_now_ns: int) -> None:
+        del t_now_ns  # the command process takes it up at its next beat
         self._chunk = chunk
         self._outcome.foresight_age_ms.append(chunk.foresight_age_ns * 1e-6)
 
     def _command(self, t_ns: int) -> None:
-        self._at(t_ns + self._robot.arm.period_ns, self._command)
+        self._events.at(t_ns + self._robot.arm.period_ns, self._command)
         self._lockstep.shift.during(self._world, t_ns - self._t_start_ns)
         if self._chunk is not None:
             self._stage.adopt(self._chunk, t_ns)

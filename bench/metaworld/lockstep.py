@@ -11,15 +11,14 @@ latencies 0 it is as there. Nothing sleeps or reads a clock.
 
 from __future__ import annotations
 
-import heapq
-import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.closed_loop.action_turns import ActionTurns
+from bench.closed_loop.events import Events
 from bench.closed_loop.latencies import Latencies
 from bench.closed_loop.lockstep import Brain, Outcome
 from interfaces.messages import ActionChunk, DepthMm, Foresight, Frame, JointState, Rgb
@@ -83,20 +82,16 @@ def play(world: Played, brain: Brain, latencies: Latencies, task: str, seed: int
 class _Episode:
     def __init__(self, world: Played, brain: Brain, latencies: Latencies, task: str, seed: int) -> None:
         self._world, self._brain = world, brain
-        self._camera_ns, self._foresight_ns, self._action_ns = (
+        self._camera_ns, self._foresight_ns, action_ns = (
             round(value * 1e6) for value in (latencies.camera_ms, latencies.foresight_ms, latencies.action_ms)
         )
         self._outcome = Outcome(task=task, seed=seed)
-        self._pacer = ActionPacer(ACTION_HZ)
         self._follower = ChunkFollower(latency_ns=0, age_max_ns=round(_CHUNK_AGE_MAX_MS * 1e6), blend_ns=0)
-        self._order = itertools.count()
-        self._events: list[tuple[int, int, Callable[[int], None]]] = []
+        self._events = Events()
+        self._turns = ActionTurns(self._events, ActionPacer(ACTION_HZ), action_ns, self._act, self._put_chunk)
         self._newest: Frame | None = None  # arrived, and not looked at yet
         self._history = FrameHistory[Frame](brain.n_history, brain.history_step_ms)
-        self._foresight: Foresight | None = None
-        self._foresight_is_fresh = False  # no chunk was made from it
-        self._t_foresight_free_ns = self._t_action_free_ns = self._t_foresight_due_ns = 0
-        self._turn = 0  # of the action
+        self._t_foresight_free_ns = 0
 
     def run(self) -> Outcome:
         world, outcome = self._world, self._outcome
@@ -105,14 +100,14 @@ class _Episode:
         rng = np.random.default_rng((outcome.seed, 3))
         frame_phase = int(rng.integers(FRAME_STEPS))
         self._joints = self._measured(0)
-        self._at(int(rng.integers(2 * STEP_NS)), self._look_whether_to_act)
+        self._events.at(int(rng.integers(2 * STEP_NS)), self._turns.look)
         while not (world.succeeded or world.is_over):
             t_ns = world.n_steps * STEP_NS
-            self._happen_until(t_ns - 1)  # by the joints of the step before
+            self._events.happen_until(t_ns - 1)  # by the joints of the step before
             self._joints = self._measured(t_ns)
             if world.n_steps % FRAME_STEPS == frame_phase:
                 self._take_frame(t_ns)
-            self._happen_until(t_ns)
+            self._events.happen_until(t_ns)
             world.step(self._target(t_ns))
         if world.succeeded:
             outcome.success_s = world.n_steps * STEP_NS * 1e-9
@@ -130,23 +125,15 @@ class _Episode:
             voltage_v=_UNKNOWN, temperature_degc=_UNKNOWN,
         )  # fmt: skip
 
-    def _at(self, t_ns: int, happen: Callable[[int], None]) -> None:
-        heapq.heappush(self._events, (t_ns, next(self._order), happen))
-
-    def _happen_until(self, t_ns: int) -> None:
-        while self._events and self._events[0][0] <= t_ns:
-            t_event_ns, _, happen = heapq.heappop(self._events)
-            happen(t_event_ns)
-
     def _take_frame(self, t_ns: int) -> None:
         t_arrival_ns = t_ns + self._camera_ns
-        self._t_foresight_due_ns = t_arrival_ns + self._foresight_ns
+        self._turns.t_foresight_due_ns = t_arrival_ns + self._foresight_ns
         rgb, depth_mm = self._world.render()
         number = t_ns // (FRAME_STEPS * STEP_NS)
         frame = Frame(
             camera=CAMERA, number=number, t_capture_ns=t_ns, t_arrival_ns=t_arrival_ns, rgb=rgb, depth_mm=depth_mm
         )
-        self._at(t_arrival_ns, lambda t_now_ns: self._arrive(frame, t_now_ns))
+        self._events.at(t_arrival_ns, lambda t_now_ns: self._arrive(frame, t_now_ns))
 
     def _arrive(self, frame: Frame, t_ns: int) -> None:
         self._newest = frame
@@ -161,38 +148,15 @@ class _Episode:
         self._t_foresight_free_ns = done_ns = t_ns + self._foresight_ns
         earlier = self._history.earlier(frame, frame.t_capture_ns)
         foresight = self._brain.foresee((replace(frame, earlier=earlier),), self._outcome.task, t_ns)
-        self._at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
-        self._at(done_ns, self._foresee)
+        self._events.at(done_ns, lambda t_done_ns: self._put_foresight(replace(foresight, t_done_ns=t_done_ns)))
+        self._events.at(done_ns, self._foresee)
 
     def _put_foresight(self, foresight: Foresight) -> None:
-        self._foresight, self._foresight_is_fresh = foresight, True
-        self._t_foresight_due_ns += FRAME_STEPS * STEP_NS
-        self._look_whether_to_act(foresight.t_done_ns)
+        self._turns.t_foresight_due_ns += FRAME_STEPS * STEP_NS
+        self._turns.put(foresight)
 
-    def _look_whether_to_act(self, t_ns: int) -> None:
-        """Act on a new foresight at once, and otherwise when a turn is due, as runtime/policy/action_loop.py does."""
-        if t_ns < self._t_action_free_ns:
-            return  # there is a look for when it is free
-        fresh, turn = self._foresight_is_fresh, self._turn
-        wait_ns = 0 if fresh else self._pacer.wait_ns(t_ns, self._t_foresight_due_ns)
-        if wait_ns > 0:
-            self._at(t_ns + wait_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
-            return
-        self._pacer.begin(t_ns, fresh=fresh)
-        self._act(t_ns)
-
-    def _look_again(self, turn: int, t_ns: int) -> None:
-        if turn == self._turn:  # nobody has acted meanwhile
-            self._look_whether_to_act(t_ns)
-
-    def _act(self, t_ns: int) -> None:
-        self._turn += 1
-        turn, self._foresight_is_fresh = self._turn, False
-        self._t_action_free_ns = t_ns + self._action_ns
-        self._at(self._t_action_free_ns, lambda t_then_ns: self._look_again(turn, t_then_ns))
-        chunk = self._brain.act(self._foresight, self._joints, self._outcome.task, t_ns)
-        if chunk is not None:
-            self._at(t_ns + self._action_ns, lambda t_now_ns: self._put_chunk(chunk, t_now_ns))
+    def _act(self, foresight: Foresight | None, t_ns: int) -> ActionChunk | None:
+        return self._brain.act(foresight, self._joints, self._outcome.task, t_ns)
 
     def _put_chunk(self, chunk: ActionChunk, t_ns: int) -> None:
         self._follower.adopt(chunk, Anchor(t_ns=t_ns, position_rad=chunk.position_rad[0], velocity_rad_s=np.zeros(4)))
