@@ -165,6 +165,8 @@ rooms_left_to_the_robot() { # prints options: where JetPack 7's Python is, the r
   done
 }
 
+readonly NETWORK_TESTS=(tests/models tests/distill tests/export) # in torch: a lane of their own
+
 # Tests mostly wait, for clocks, buses and processes: they run in lanes side by side, some of them one after the other in a lane.
 
 robot_venv() { # for a Python of JetPack 6 or 7, where it is here, with nothing but what the robot installs
@@ -243,9 +245,11 @@ run_tests() {
   check "Lint" "$bin/ruff" check --quiet .
   check "Import rules" "$bin/lint-imports" --no-logo
   check "Shell scripts" shellcheck -x -a install.sh .ci/run systemd/say-failure.sh
+  begin "Tests of the networks" "$bin/python" -m pytest -q --durations=10 "${NETWORK_TESTS[@]}"
   mapfile -t left < <(rooms_left_to_the_robot)
-  begin "Tests" "$bin/python" -m pytest -q --durations=10 "${left[@]}"
+  begin "Tests" "$bin/python" -m pytest -q --durations=10 "${NETWORK_TESTS[@]/#/--ignore=}" "${left[@]}"
   check "Types" ended_well "Types"
+  check "Tests of the networks" ended_well "Tests of the networks"
   check "Tests" ended_well "Tests"
   check "$first" ended_well "$first"
   check "$second" ended_well "$second"
