@@ -43,7 +43,7 @@ class DemonstrationRecipe:
             require(known, f"tasks[{index}].name", task.name, f"one of {', '.join(self.facts.tasks)}")
             require(
                 len(task.recovery_episodes) == self.n_recovery_rounds, f"tasks[{index}].recovery_episodes",
-                task.recovery_episodes, f"{self.n_recovery_rounds} numbers, one a round, as of the first task",
+                task.recovery_episodes, f"a number a round, as many as the first task has: {self.n_recovery_rounds}",
             )  # fmt: skip
         require(self.picture_rate_hz > 0, "picture_rate_hz", self.picture_rate_hz, "above 0")
         n_rounds = self.n_recovery_rounds
