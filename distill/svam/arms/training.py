@@ -61,7 +61,7 @@ def train_cell(shop: Workshop, arm: ArmRecipe, seed: int, start_stage: StartStag
     link(folder / SAMPLES_FILE, _samples(shop, recipe))
     if (folder / POLICY_FILE).exists():
         return folder
-    if trained is not arm:
+    if trained != arm:
         policy = load_policy(train_cell(shop, trained, seed, start_stage) / POLICY_FILE)
         policy.config = recipe.config()
         save_policy(policy, folder / POLICY_FILE)
